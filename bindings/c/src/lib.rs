@@ -1,0 +1,1 @@
+//! libparlor: the C binding of the Parlor engine.

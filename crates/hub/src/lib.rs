@@ -1,0 +1,1 @@
+//! The server's channels, presence, routing and limits, sans-IO.

@@ -1,0 +1,1 @@
+//! The wire messages of Parlor's signalling protocol and their limits.

@@ -1,0 +1,1 @@
+//! Ids, time, rates and redaction shared by every room of Parlor.

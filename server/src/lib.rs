@@ -1,0 +1,1 @@
+//! Parlor's self-hosted server: signalling and presence in one binary.

@@ -1,0 +1,1 @@
+//! Parlor: an embeddable call engine.
