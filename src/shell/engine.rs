@@ -53,7 +53,7 @@ impl Engine {
         };
         let network = Network::new(
             poller,
-            &sockets,
+            sockets,
             Arc::clone(&queue),
             Arc::clone(&playout),
             Arc::clone(&live),

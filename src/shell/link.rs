@@ -1,7 +1,6 @@
 //! One link on the network thread: its candidates, senders and receivers.
 
 use std::collections::BTreeMap;
-use std::net::SocketAddr;
 
 use media::rtp::{RtpPacket, RtpPayload};
 use media::video_receiver::{VideoOutput, VideoReceiver};
@@ -14,8 +13,9 @@ use units::{BitRate, Codec, MediaKind, PeerId, ReceiverId, Time, TrackId};
 use super::network::{Context, LinkKey};
 use super::receive::RemoteMedia;
 use super::source::{SubscriberId, TrackSource};
+use super::wires::{Gathered, Wires};
 use super::{clock, next_id, random_seed};
-use crate::api::PeerStats;
+use crate::api::{PeerStats, Result, Status};
 
 /// A local track on a link.
 #[derive(Default)]
@@ -50,25 +50,25 @@ impl LinkRunner {
     /// Makes a link with the host candidates of the engine's sockets and starts gathering the others.
     pub(super) fn open(
         now: Time,
-        context: &mut Context<'_>,
+        context: &Context<'_>,
+        wires: &mut Wires,
         key: LinkKey,
         peer: PeerId,
         ice_servers: &[IceServer],
         video_codecs: &[Codec],
-    ) -> Result<Self, LinkError> {
+    ) -> Result<Self> {
+        let failed = |error: LinkError| crate::api::Error::new(Status::Internal, error.to_string());
         let config = LinkConfig {
             seed: random_seed(),
             video_codecs: video_codecs.to_vec(),
             ..LinkConfig::new(clock::epoch(), context.certificate.clone())
         };
-        let mut link = Link::new(now, &config)?;
-        for address in context.sockets.local_addresses() {
-            link.add_local_candidate(LocalCandidate::Host { address })?;
+        let mut link = Link::new(now, &config).map_err(failed)?;
+        for address in wires.local_addresses() {
+            link.add_local_candidate(LocalCandidate::Host { address }).map_err(failed)?;
         }
-        context.demux.add_ufrag(link.ufrag(), key);
-        if !context.gathering.start(now, key, ice_servers) {
-            link.end_of_local_candidates();
-        }
+        wires.add_ufrag(link.ufrag(), key.1);
+        wires.gather(now, key.1, ice_servers);
         Ok(Self {
             link,
             key,
@@ -94,7 +94,7 @@ impl LinkRunner {
         sources: &BTreeMap<TrackId, TrackSource>,
         command: LinkCommand,
     ) -> Option<LinkEvent> {
-        let described = |negotiation, kind, outcome: Result<String, LinkError>| match outcome {
+        let described = |negotiation, kind, outcome: std::result::Result<String, LinkError>| match outcome {
             Ok(sdp) => LinkEvent::LocalDescription { negotiation, kind, sdp },
             Err(error) => LinkEvent::NegotiationFailed { negotiation, reason: error.to_string() },
         };
@@ -157,6 +157,7 @@ impl LinkRunner {
         &mut self,
         now: Time,
         context: &mut Context<'_>,
+        wires: &mut Wires,
         sources: &BTreeMap<TrackId, TrackSource>,
         event: transport::LinkEvent,
     ) -> Option<LinkEvent> {
@@ -176,11 +177,11 @@ impl LinkRunner {
                 })))
             }
             Reported::ResolveName { name, token } => {
-                context.gathering.resolve(now, self.key, name, token);
+                context.names.resolve(now, &name, (self.key, token));
                 None
             }
             Reported::UfragChanged => {
-                context.demux.add_ufrag(self.link.ufrag(), self.key);
+                wires.add_ufrag(self.link.ufrag(), self.key.1);
                 None
             }
             Reported::TrackAdded { receiver, kind, msid_stream, msid_track, .. } => {
@@ -232,22 +233,23 @@ impl LinkRunner {
     }
 
     /// Queues what the link wants to send.
-    pub(super) fn flush(&mut self, context: &mut Context<'_>) {
+    pub(super) fn flush(&mut self, wires: &mut Wires) {
         while let Some(transmit) = self.link.poll_transmit() {
-            context.sockets.send(transmit.local, transmit.remote, transmit.data);
+            wires.queue(self.key.1, transmit);
         }
     }
 
-    /// Takes an address that gathering found.
-    pub(super) fn reflexive(&mut self, address: SocketAddr, base: SocketAddr) {
-        if let Err(error) = self.link.add_local_candidate(LocalCandidate::ServerReflexive { address, base }) {
-            tracing::debug!(%error, "a gathered candidate is of no use");
+    /// Takes what gathering found.
+    pub(super) fn gathered(&mut self, gathered: Gathered) {
+        match gathered {
+            Gathered::Reflexive { address, base } => {
+                let candidate = LocalCandidate::ServerReflexive { address, base };
+                if let Err(error) = self.link.add_local_candidate(candidate) {
+                    tracing::debug!(%error, "a gathered candidate is of no use");
+                }
+            }
+            Gathered::End => self.link.end_of_local_candidates(),
         }
-    }
-
-    /// Takes the end of gathering.
-    pub(super) fn gathered(&mut self) {
-        self.link.end_of_local_candidates();
     }
 
     /// Takes the address behind a candidate's name.
@@ -324,15 +326,15 @@ impl LinkRunner {
         &mut self,
         now: Time,
         context: &mut Context<'_>,
+        wires: &mut Wires,
         sources: &BTreeMap<TrackId, TrackSource>,
     ) {
         for (track, sender) in std::mem::take(&mut self.senders) {
             unsubscribe(context, sources, track, sender.subscription);
         }
         self.link.close(now);
-        self.flush(context);
-        context.demux.remove(self.key);
-        context.gathering.stop(self.key);
+        self.flush(wires);
+        wires.remove(self.key.1);
     }
 
     fn state_changed(

@@ -10,12 +10,14 @@ mod dispatch;
 mod engine;
 mod events;
 mod handle;
+mod link;
 mod network;
 mod queue;
 mod receive;
 mod runner;
 mod slot;
 mod source;
+mod wires;
 mod worker;
 
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -28,4 +30,22 @@ pub(crate) use source::{AudioSource, TrackSource, VideoSource};
 pub(crate) fn next_id() -> u64 {
     static NEXT: AtomicU64 = AtomicU64::new(1);
     NEXT.fetch_add(1, Ordering::Relaxed)
+}
+
+/// Returns a seed from the operating system's randomness.
+pub(crate) fn random_seed() -> u64 {
+    let mut bytes = [0; 8];
+    fill_random(&mut bytes);
+    u64::from_ne_bytes(bytes)
+}
+
+/// Returns a random id of 32 hexadecimal digits, for streams and tracks on the wire.
+pub(crate) fn random_id() -> String {
+    let mut bytes = [0; 16];
+    fill_random(&mut bytes);
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+fn fill_random(bytes: &mut [u8]) {
+    getrandom::fill(bytes).expect("the operating system gives randomness, without which no call is safe");
 }

@@ -12,9 +12,11 @@ use super::dispatch::EventQueue;
 use super::handle::Shared;
 use super::link::LinkRunner;
 use super::network::{Command, Context, SessionKey};
+use super::wires::Wires;
 use super::receive::{RemoteAudio, RemoteMedia, RemoteTrack, RemoteVideo};
 use super::source::TrackSource;
 use super::events;
+use crate::net::{Ready, ReceiveBuffers};
 use crate::signal::{SignalClient, SignalConfig, SignalHandle};
 
 /// How often the figures of links and tracks are renewed.
@@ -48,6 +50,8 @@ pub(super) struct SessionRunner {
     /// Connections that were told to close and have not said that they did.
     closing_signals: Vec<u64>,
     links: BTreeMap<LinkId, LinkRunner>,
+    /// The session's sockets, from its first link on.
+    wires: Option<Wires>,
     sources: BTreeMap<TrackId, TrackSource>,
     streams: BTreeMap<StreamId, Vec<TrackId>>,
     remote: BTreeMap<TrackId, (LinkId, ReceiverId, RemoteTrack)>,
@@ -76,6 +80,7 @@ impl SessionRunner {
             signal: None,
             closing_signals: Vec::new(),
             links: BTreeMap::new(),
+            wires: None,
             sources: BTreeMap::new(),
             streams: BTreeMap::new(),
             remote: BTreeMap::new(),
@@ -123,10 +128,11 @@ impl SessionRunner {
     }
 
     /// Lets go of links and tracks.
-    pub(super) fn end(mut self, now: Time, context: &mut Context<'_>) {
+    pub(super) fn end(&mut self, now: Time, context: &mut Context<'_>) {
         for (id, link) in std::mem::take(&mut self.links) {
             self.close_link(now, context, id, link);
         }
+        self.send();
     }
 
     /// Takes what the signalling connection reports.
@@ -144,18 +150,47 @@ impl SessionRunner {
         self.handle(now, context, Input::Signal(event));
     }
 
-    /// Takes a datagram for one of its links.
-    pub(super) fn datagram(
+    /// Notes what the poller reported; returns false when it is about another's socket.
+    pub(super) fn note_ready(&mut self, ready: Ready) -> bool {
+        self.wires.as_mut().is_some_and(|wires| wires.note_ready(ready))
+    }
+
+    /// Reads a batch of datagrams and hands them to their links; returns whether more may wait.
+    pub(super) fn receive(
         &mut self,
         now: Time,
         context: &mut Context<'_>,
+        buffers: &mut ReceiveBuffers,
+    ) -> bool {
+        let Some(wires) = &mut self.wires else { return false };
+        let (key, links) = (self.key, &mut self.links);
+        let more = wires.receive(now, buffers, |link, datagram| {
+            if let Some(runner) = links.get_mut(&link) {
+                runner.link.handle_datagram(now, datagram.local, datagram.remote, datagram.data);
+                context.touched.insert((key, link));
+            }
+        });
+        self.take_gathered(context);
+        more
+    }
+
+    /// Writes what is queued for the sockets.
+    pub(super) fn send(&mut self) {
+        if let Some(wires) = &mut self.wires {
+            wires.flush();
+        }
+    }
+
+    /// Takes the address behind a candidate's name.
+    pub(super) fn resolved(
+        &mut self,
+        context: &mut Context<'_>,
         link: LinkId,
-        local: std::net::SocketAddr,
-        remote: std::net::SocketAddr,
-        data: &[u8],
+        token: transport::ResolveToken,
+        address: std::net::IpAddr,
     ) {
         if let Some(runner) = self.links.get_mut(&link) {
-            runner.link.handle_datagram(now, local, remote, data);
+            runner.resolved(token, address);
             context.touched.insert((self.key, link));
         }
     }
@@ -189,19 +224,6 @@ impl SessionRunner {
         }
     }
 
-    /// Takes what gathering and name resolution found for a link.
-    pub(super) fn with_link(
-        &mut self,
-        context: &mut Context<'_>,
-        link: LinkId,
-        act: impl FnOnce(&mut LinkRunner, &mut Context<'_>),
-    ) {
-        if let Some(runner) = self.links.get_mut(&link) {
-            act(runner, context);
-            context.touched.insert((self.key, link));
-        }
-    }
-
     /// Lets time pass in all that waits for it.
     pub(super) fn time_passed(&mut self, now: Time, context: &mut Context<'_>) {
         if self.machine.poll_timeout().is_some_and(|due| due <= now) {
@@ -212,6 +234,10 @@ impl SessionRunner {
                 context.touched.insert((self.key, *id));
             }
         }
+        if let Some(wires) = &mut self.wires {
+            wires.advance(now);
+        }
+        self.take_gathered(context);
         if now >= self.next_stats {
             self.next_stats = now + STATS_INTERVAL;
             self.renew_stats(now);
@@ -222,17 +248,28 @@ impl SessionRunner {
     pub(super) fn poll_timeout(&mut self) -> Option<Time> {
         let links = self.links.values_mut().filter_map(LinkRunner::poll_timeout).min();
         let stats = (!self.links.is_empty()).then_some(self.next_stats);
-        [self.machine.poll_timeout(), links, stats, self.ends_at].into_iter().flatten().min()
+        let wires = self.wires.as_ref().and_then(Wires::poll_timeout);
+        [self.machine.poll_timeout(), links, stats, wires, self.ends_at].into_iter().flatten().min()
     }
 
     /// Handles what a link reports until it is quiet.
     pub(super) fn drain_link(&mut self, now: Time, context: &mut Context<'_>, id: LinkId) {
         loop {
-            let Some(runner) = self.links.get_mut(&id) else { return };
-            runner.flush(context);
+            let (Some(runner), Some(wires)) = (self.links.get_mut(&id), &mut self.wires) else { return };
+            runner.flush(wires);
             let Some(event) = runner.link.poll_event() else { return };
-            if let Some(event) = runner.handle(now, context, &self.sources, event) {
+            if let Some(event) = runner.handle(now, context, wires, &self.sources, event) {
                 self.handle(now, context, Input::Link { link: id, event });
+            }
+        }
+    }
+
+    fn take_gathered(&mut self, context: &mut Context<'_>) {
+        let Some(wires) = &mut self.wires else { return };
+        while let Some((link, gathered)) = wires.poll() {
+            if let Some(runner) = self.links.get_mut(&link) {
+                runner.gathered(gathered);
+                context.touched.insert((self.key, link));
             }
         }
     }
@@ -287,8 +324,8 @@ impl SessionRunner {
         context.touched.insert((self.key, id));
         match command {
             LinkCommand::Open { peer, ice_servers } => {
-                match LinkRunner::open(now, context, (self.key, id), peer, &ice_servers, &self.video_codecs) {
-                    Ok(runner) => drop(self.links.insert(id, runner)),
+                match self.open_link(now, context, id, peer, &ice_servers) {
+                    Ok(()) => {}
                     Err(error) => {
                         tracing::error!(%error, "a link could not be made");
                         let event = session::LinkEvent::StateChanged(session::LinkState::Failed);
@@ -322,8 +359,28 @@ impl SessionRunner {
         self.handle(now, context, Input::Link { link, event });
     }
 
+    fn open_link(
+        &mut self,
+        now: Time,
+        context: &mut Context<'_>,
+        id: LinkId,
+        peer: units::PeerId,
+        ice_servers: &[IceServer],
+    ) -> crate::api::Result<()> {
+        let wires = match &mut self.wires {
+            Some(wires) => wires,
+            None => self.wires.insert(Wires::open(context.poller, context.config)?),
+        };
+        let key = (self.key, id);
+        let runner = LinkRunner::open(now, context, wires, key, peer, ice_servers, &self.video_codecs)?;
+        self.links.insert(id, runner);
+        Ok(())
+    }
+
     fn close_link(&mut self, now: Time, context: &mut Context<'_>, id: LinkId, mut runner: LinkRunner) {
-        runner.close(now, context, &self.sources);
+        if let Some(wires) = &mut self.wires {
+            runner.close(now, context, wires, &self.sources);
+        }
         let gone: Vec<_> =
             self.remote.iter().filter(|(_, (link, ..))| *link == id).map(|(track, _)| *track).collect();
         gone.into_iter().for_each(|track| self.end_track(context, track));
