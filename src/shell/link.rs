@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use media::rtp::{RtpPacket, RtpPayload};
-use media::video_receiver::{VideoOutput, VideoReceiver};
+use media::video_receiver::{VideoOutput, VideoReceiver, VideoReceiverConfig};
 use protocol::ice::IceServer;
 use protocol::peer::{IceCandidate, SdpKind};
 use session::{LinkCommand, LinkEvent};
@@ -185,7 +185,7 @@ impl LinkRunner {
                 None
             }
             Reported::TrackAdded { receiver, kind, msid_stream, msid_track, .. } => {
-                let video = (kind == MediaKind::Video).then(|| Box::new(VideoReceiver::new()));
+                let video = (kind == MediaKind::Video).then(|| Box::new(VideoReceiver::new(VideoReceiverConfig::default())));
                 self.receivers.insert(receiver, Receiver { video, media: None });
                 Some(LinkEvent::TrackAdded { receiver, kind, msid_stream, msid_track })
             }
@@ -216,6 +216,14 @@ impl LinkRunner {
             | Reported::ChannelMessage { .. }
             | Reported::ChannelWritable { .. }
             | Reported::ChannelClosed { .. } => None,
+        }
+    }
+
+    /// Starts a remote track's pictures anew at a keyframe: its decoder cannot go on.
+    pub(super) fn decoder_failed(&mut self, now: Time, id: ReceiverId) {
+        if let Some(Receiver { video: Some(video), media }) = self.receivers.get_mut(&id) {
+            video.handle_decoder_failure(now);
+            drain_video(&mut self.link, now, id, video, media.as_ref());
         }
     }
 
@@ -313,8 +321,9 @@ impl LinkRunner {
             packets_received: stats.packets_received,
         };
         self.stats_at = now;
-        for receiver in self.receivers.values() {
-            if let (Some(video), Some(RemoteMedia::Video(media))) = (&receiver.video, &receiver.media) {
+        for receiver in self.receivers.values_mut() {
+            if let (Some(video), Some(RemoteMedia::Video(media))) = (&mut receiver.video, &receiver.media) {
+                stats.rtt.into_iter().for_each(|rtt| video.set_round_trip(rtt));
                 media.update(&video.stats());
             }
         }
@@ -395,7 +404,7 @@ impl LinkRunner {
                 video.handle(now, packet);
                 drain_video(&mut self.link, now, id, video, media.as_ref());
             }
-            (None, Some(RemoteMedia::Audio(audio))) => audio.push(now, packet),
+            (None, Some(RemoteMedia::Audio(audio))) => audio.push(packet),
             (None, _) => {}
         }
     }

@@ -64,10 +64,9 @@ impl SessionRunner {
     /// Makes a session that is idle.
     pub(super) fn new(now: Time, key: SessionKey, setup: Setup) -> Self {
         let config = session::Config {
-            seed: super::random_seed(),
             extra_ice_servers: setup.ice_servers,
             include_sender_metadata: setup.include_sender_metadata,
-            ..session::Config::new(setup.credential)
+            ..session::Config::new(setup.credential, super::random_seed())
         };
         Self {
             key,
@@ -210,8 +209,8 @@ impl SessionRunner {
         }
     }
 
-    /// Asks the sender of a remote track for a keyframe.
-    pub(super) fn request_keyframe(
+    /// Hears that a remote track's decoder cannot go on.
+    pub(super) fn decoder_failed(
         &mut self,
         now: Time,
         context: &mut Context<'_>,
@@ -219,7 +218,7 @@ impl SessionRunner {
         receiver: ReceiverId,
     ) {
         if let Some(runner) = self.links.get_mut(&link) {
-            runner.link.request_keyframe(now, receiver);
+            runner.decoder_failed(now, receiver);
             context.touched.insert((self.key, link));
         }
     }
@@ -291,7 +290,11 @@ impl SessionRunner {
                 let connection = super::next_id();
                 let (key, queue) = (self.key, Arc::clone(context.queue));
                 let sink = Arc::new(move |event| queue.report(Command::Signal(key, connection, event)));
-                match protocol::url::build_connect_url(&self.url, &credential) {
+                let credential = match &credential {
+                    session::ConnectCredential::Key(key) => protocol::url::Credential::Key(key),
+                    session::ConnectCredential::Token(token) => protocol::url::Credential::Token(token),
+                };
+                match protocol::url::build_connect_url(&self.url, credential) {
                     Ok(url) => {
                         let handle =
                             SignalClient::connect(context.runtime, url, &self.signal_config, sink);
@@ -417,7 +420,7 @@ impl SessionRunner {
             units::MediaKind::Video => {
                 let (key, queue) = (self.key, Arc::clone(context.queue));
                 RemoteMedia::Video(RemoteVideo::start(Box::new(move || {
-                    queue.report(Command::RequestKeyframe(key, link, receiver));
+                    queue.report(Command::DecoderFailed(key, link, receiver));
                 }))?)
             }
             units::MediaKind::Audio => {
