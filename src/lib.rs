@@ -1,1 +1,3 @@
 //! Parlor: an embeddable call engine.
+
+pub mod net;
