@@ -1,3 +1,4 @@
 //! Parlor: an embeddable call engine.
 
 pub mod net;
+pub mod signal;
