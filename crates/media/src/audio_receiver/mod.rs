@@ -38,8 +38,8 @@ const MAX_PACKETS: u64 = 512;
 const REORDERED_AT_START: u64 = 32;
 /// The playout delay at which playout starts anew at the target: nobody converses over more than that.
 const MAX_DELAY: i64 = 1_000_000;
-/// How much above its target playout may start.
-const START_SLACK: i64 = 40_000;
+/// How much above its target playout may start: a first pull that is late is no reason to drop sound.
+const START_SLACK: i64 = 100_000;
 /// What is concealed or filled with noise at a time, in samples per channel.
 const CONCEAL_STEP: u32 = 480;
 const FILL_STEP: u32 = 960;
@@ -58,7 +58,7 @@ const STRETCH_PATIENCE: Duration = Duration::from_millis(500);
 /// How long sound is held back.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct AudioReceiverConfig {
-    /// Until arrivals taught better; default 60 ms.
+    /// Until arrivals taught better; default 80 ms, so that the first stall of 60 ms is not heard.
     pub first_delay: Duration,
     /// At least, on the smoothest path; default 40 ms, which a busy desktop's scheduling needs.
     pub shortest_delay: Duration,
@@ -69,7 +69,7 @@ pub struct AudioReceiverConfig {
 impl Default for AudioReceiverConfig {
     fn default() -> Self {
         Self {
-            first_delay: Duration::from_millis(60),
+            first_delay: Duration::from_millis(80),
             shortest_delay: Duration::from_millis(40),
             longest_delay: Duration::from_millis(500),
         }
@@ -187,8 +187,9 @@ impl AudioReceiver {
             return;
         }
         let timestamp = self.timestamps.unwrap(packet.timestamp);
-        if outline.is_some() {
-            self.note_arrival(number, packet.received, timestamp);
+        if outline.is_some() && !self.note_arrival(number, packet.received, timestamp) {
+            self.stats.discarded += 1;
+            return;
         }
         let room = self.window.base_for(number);
         if room > self.window.base() {
@@ -250,17 +251,21 @@ impl AudioReceiver {
         self.stats
     }
 
-    /// Learns from the arrival of a packet, and starts over where the sender's clock did.
-    fn note_arrival(&mut self, number: u64, received: Time, timestamp: u64) {
-        let is_resumed = self.state == State::Waiting && self.window.iter().next().is_none();
+    /// Learns from the arrival of a packet, and starts over where the sender's clock did. Returns whether the
+    /// packet is of use: not when newer ones disagree about the sender's clock.
+    fn note_arrival(&mut self, number: u64, received: Time, timestamp: u64) -> bool {
         if self.delay.is_jump(received, timestamp) {
+            if self.arrivals.highest() != Some(number) {
+                return false;
+            }
             self.flush(number);
             self.delay.rebase();
-        } else if is_resumed {
+        } else if self.state == State::Waiting && self.window.iter().next().is_none() {
             // What a pause did to the sender's clock is no lateness.
             self.delay.rebase();
         }
         self.delay.arrived(received, timestamp);
+        true
     }
 
     /// Drops all packets and waits for `number`.

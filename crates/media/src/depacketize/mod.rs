@@ -97,7 +97,7 @@ impl Fragment {
 pub fn assemble<'a>(fragments: impl Iterator<Item = &'a Fragment> + Clone) -> Result<Bytes, PayloadError> {
     match fragments.clone().next().ok_or(PayloadError::Short)? {
         Fragment::Opus(packet) => {
-            if fragments.skip(1).next().is_some() {
+            if fragments.count() > 1 {
                 return Err(PayloadError::Mismatch);
             }
             Ok(packet.clone())
