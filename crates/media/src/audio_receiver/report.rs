@@ -68,8 +68,7 @@ impl AudioReceiverStats {
 
     /// Returns the mean time that samples waited.
     pub fn mean_delay(&self) -> Duration {
-        self.delay_sum
-            .checked_div(u32::try_from(self.delayed_samples).unwrap_or(u32::MAX))
-            .unwrap_or_default()
+        let nanos = self.delay_sum.as_nanos() / u128::from(self.delayed_samples.max(1));
+        Duration::from_nanos(nanos as u64)
     }
 }

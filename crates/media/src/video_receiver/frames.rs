@@ -60,17 +60,19 @@ pub(super) fn extent(window: &Window<Packet>, start: u64) -> Extent {
 }
 
 /// Returns the whole keyframe that `number` belongs to, when it is one: its beginning is certain, and it is
-/// whole. With `has_parameter_sets` an H.264 keyframe may come without them.
+/// whole. A frame is known to begin at `boundary`, behind the last one handed out. With `has_parameter_sets` an
+/// H.264 keyframe may come without them.
 pub(super) fn keyframe_around(
     window: &Window<Packet>,
     number: u64,
+    boundary: u64,
     has_parameter_sets: bool,
 ) -> Option<RangeInclusive<u64>> {
     let timestamp = window.get(number).filter(|packet| packet.fragment.is_some())?.timestamp;
     let mut start = number;
     let certain = loop {
         let fragment = window.get(start)?.fragment.as_ref();
-        if fragment.is_some_and(Fragment::starts_frame) {
+        if start == boundary || fragment.is_some_and(Fragment::starts_frame) {
             break true;
         }
         match start.checked_sub(1).and_then(|before| window.get(before)) {

@@ -106,6 +106,8 @@ pub struct VideoReceiver {
     window: Window<Packet>,
     /// The base of the window is where the next frame begins, and all frames it builds on went out.
     in_sync: bool,
+    /// Where the frame behind the last one handed out begins.
+    boundary: u64,
     last_picture: Option<PictureId>,
     has_parameter_sets: bool,
     /// The packet that is waited for, and until when.
@@ -130,6 +132,7 @@ impl VideoReceiver {
             arrivals: Arrivals::new(),
             window: Window::new(MAX_PACKETS),
             in_sync: false,
+            boundary: 0,
             last_picture: None,
             has_parameter_sets: false,
             gap: None,
@@ -295,7 +298,9 @@ impl VideoReceiver {
         // Either there is a gap or a keyframe is waited for: look whether the packet made one whole, by
         // itself, by ending the frame before or by proving where the frame behind begins.
         for number in arrived.into_iter().flat_map(|number| [number, number - 1, number + 1]) {
-            if let Some(frame) = frames::keyframe_around(&self.window, number, self.has_parameter_sets) {
+            if let Some(frame) =
+                frames::keyframe_around(&self.window, number, self.boundary, self.has_parameter_sets)
+            {
                 self.drop_until(*frame.start());
                 self.gap = None;
                 self.in_sync = true;
@@ -342,6 +347,7 @@ impl VideoReceiver {
             return self.lose_sync(now);
         };
         self.window.advance(frame.end() + 1, |_, _| ());
+        self.boundary = frame.end() + 1;
         if built.keyframe {
             self.requests.satisfied();
             self.keyframe_arriving = false;
