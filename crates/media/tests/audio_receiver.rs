@@ -494,7 +494,8 @@ proptest! {
         for (random_sequence, random_timestamp, kind, pause, samples, toc) in events {
             now += pause / 8;
             sequence = if kind == 0 { random_sequence } else { sequence.wrapping_add(random_sequence % 4) };
-            timestamp = if kind == 1 { random_timestamp } else { timestamp.wrapping_add(random_timestamp % 3000) };
+            timestamp =
+                if kind == 1 { random_timestamp } else { timestamp.wrapping_add(random_timestamp % 3000) };
             let payload = match kind {
                 2 => Bytes::new(),
                 3 => Bytes::copy_from_slice(&random_timestamp.to_le_bytes()),
