@@ -217,6 +217,14 @@ mod tests {
     }
 
     #[test]
+    fn a_clock_that_is_set_back_is_followed() {
+        let mut framer = AudioFramer::new(1).unwrap();
+        framer.push(Time::from_millis(900), 48_000, 1, Samples::I16(&[1; 960])).unwrap();
+        framer.push(Time::from_millis(100), 48_000, 1, Samples::I16(&[2; 960])).unwrap();
+        assert_eq!(stamps(&frames(&mut framer)), [900, 100]);
+    }
+
+    #[test]
     fn a_clock_that_jitters_within_the_tolerance_makes_no_gap() {
         let mut framer = AudioFramer::new(1).unwrap();
         for n in 0..100_u64 {

@@ -152,6 +152,9 @@ mod tests {
         assert_eq!(samples(&[SILK_20 | 3, 3, 1, 2, 3]), Some(2880));
         assert_eq!(samples(&[SILK_20 | 3, 0x83, 1, 1, 1, 2, 3]), Some(2880));
         assert_eq!(samples(&[SILK_20 | 3, 0x42, 1, 1, 2, 0]), Some(1920));
+        let padded = |padding: usize| [&[SILK_20 | 3, 0x42, 255, 1, 7, 7][..], &vec![0; padding]].concat();
+        assert_eq!(samples(&padded(255)), Some(1920), "254 and 1 bytes of padding");
+        assert_eq!(samples(&padded(254)), None, "no two equal frames");
     }
 
     #[test]

@@ -346,7 +346,10 @@ fn noise_that_the_sender_announced_is_not_concealment() {
     playback.run(packets, pulls(13, 20_000, |_| 0), 960);
     let stats = playback.stats();
     assert_eq!((stats.concealed_samples, stats.lost), (0, 0));
-    assert!(stats.comfort_samples > 48_000 * 10, "{stats:?}");
+    // 35 packets of noise of 20 ms each stand for 400 ms.
+    let filled = stats.comfort_samples / 48;
+    assert!((11_000..=12_200).contains(&filled), "{filled} ms");
+    assert!(stats.mean_delay() < Duration::from_millis(100) && stats.discarded == 0, "{stats:?}");
     assert!(playback.kinds[200..].iter().all(|&kind| kind <= Playout::ComfortNoise));
 }
 
@@ -366,6 +369,16 @@ fn a_sender_that_stops_and_comes_back_lost_nothing() {
     assert_eq!(playback.kinds[200], Playout::Silence);
     assert_eq!(playback.kinds[390], Playout::Normal);
     assert!(playback.decoder.decoded.contains(&350));
+}
+
+#[test]
+fn a_clock_that_stood_still_during_a_pause_teaches_no_delay() {
+    let packets = stream(300, |n| if n < 100 { 0 } else { 1_500_000 });
+    let mut playback = Playback::new();
+    playback.run(packets, pulls(8, 20_000, |_| 0), 960);
+    let stats = playback.stats();
+    assert_eq!(stats.target_delay, Duration::from_millis(80));
+    assert_eq!(playback.decoder.decoded, (0..300).collect::<Vec<_>>());
 }
 
 #[test]
@@ -447,6 +460,27 @@ fn padding_fills_its_number_and_nothing_else() {
     assert_eq!(playback.decoder.decoded, (0..91).collect::<Vec<_>>());
 }
 
+#[test]
+fn a_loss_before_padding_is_a_loss() {
+    let mut packets = stream(100, |_| 0);
+    packets.iter_mut().enumerate().for_each(|(n, packet)| packet.payload = payload(n as u64, false));
+    packets.remove(50);
+    // The next number becomes padding, and everything behind it moves up.
+    for packet in &mut packets[50..] {
+        packet.sequence = packet.sequence.wrapping_add(1);
+    }
+    let padding = RtpPacket {
+        sequence: packets[50].sequence.wrapping_sub(1),
+        payload: Bytes::new(),
+        ..packets[50].clone()
+    };
+    packets.insert(50, padding);
+    let mut playback = Playback::new();
+    playback.run(packets, pulls(2, 20_000, |_| 0).take(95), 960);
+    let stats = playback.stats();
+    assert_eq!((stats.lost, stats.concealed_samples, stats.comfort_samples), (1, FRAME, 0));
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(200))]
 
@@ -460,7 +494,8 @@ proptest! {
         for (random_sequence, random_timestamp, kind, pause, samples, toc) in events {
             now += pause / 8;
             sequence = if kind == 0 { random_sequence } else { sequence.wrapping_add(random_sequence % 4) };
-            timestamp = if kind == 1 { random_timestamp } else { timestamp.wrapping_add(random_timestamp % 3000) };
+            timestamp =
+                if kind == 1 { random_timestamp } else { timestamp.wrapping_add(random_timestamp % 3000) };
             let payload = match kind {
                 2 => Bytes::new(),
                 3 => Bytes::copy_from_slice(&random_timestamp.to_le_bytes()),

@@ -159,6 +159,16 @@ impl Viewer {
     }
 }
 
+/// Returns an IDR frame of one packet, without parameter sets.
+fn bare(sender: &mut Sender, ms: u64) -> Vec<RtpPacket> {
+    let mut packets = sender.frame(MS(ms), false, 50);
+    assert_eq!(packets.len(), 1);
+    let mut payload = packets[0].payload.to_vec();
+    payload[0] = 0x65;
+    packets[0].payload = payload.into();
+    packets
+}
+
 fn at(mut packets: Vec<RtpPacket>, received: Time) -> Vec<RtpPacket> {
     packets.iter_mut().for_each(|packet| packet.received = received);
     packets
@@ -317,6 +327,33 @@ fn a_gap_is_waited_for_then_given_up() {
 }
 
 #[test]
+fn a_gap_that_is_half_filled_is_not_waited_for_longer() {
+    let (mut sender, mut viewer) = (Sender::new(Codec::Vp8), Viewer::new());
+    viewer.receiver.set_round_trip(Duration::from_millis(60));
+    viewer.take_all(&sender.frame(MS(0), true, 500));
+    let mut packets = sender.frame(MS(33), false, 500);
+    viewer.take_all(&packets.split_off(2));
+    viewer.take_all(&sender.frame(MS(66), false, 500));
+    viewer.take_all(&at(vec![packets.remove(0)], MS(100)));
+    viewer.wait_until(MS(1000));
+    assert_eq!(viewer.requests()[0], 33 + 180);
+}
+
+#[test]
+fn frames_without_marker_end_where_the_next_one_begins() {
+    for codec in [Codec::Vp8, Codec::H264] {
+        let (mut sender, mut viewer) = (Sender::new(codec), Viewer::new());
+        for n in 0..5 {
+            let mut packets = sender.frame(MS(n * 33), n == 0, 500);
+            packets.iter_mut().for_each(|packet| packet.marker = false);
+            viewer.take_all(&packets);
+        }
+        assert_eq!(viewer.numbers(), [0, 1, 2, 3], "{codec:?}");
+        assert_eq!(viewer.out[0], (MS(33), Out::Frame(0)));
+    }
+}
+
+#[test]
 fn a_packet_that_fills_a_gap_releases_all_that_waited_at_once() {
     let (mut sender, mut viewer) = (Sender::new(Codec::H264), Viewer::new());
     viewer.take_all(&sender.frame(MS(0), true, 500));
@@ -409,14 +446,6 @@ fn a_change_of_codec_starts_anew_with_a_keyframe() {
 #[test]
 fn an_h264_keyframe_without_parameter_sets_is_no_beginning_but_a_later_one_is() {
     let (mut sender, mut viewer) = (Sender::new(Codec::H264), Viewer::new());
-    let bare = |sender: &mut Sender, ms| {
-        let mut packets = sender.frame(MS(ms), false, 50);
-        assert_eq!(packets.len(), 1);
-        let mut payload = packets[0].payload.to_vec();
-        payload[0] = 0x65;
-        packets[0].payload = payload.into();
-        packets
-    };
     viewer.take_all(&sender.frame(MS(0), false, 50));
     viewer.take_all(&bare(&mut sender, 33));
     assert!(viewer.frames.is_empty());
@@ -424,6 +453,22 @@ fn an_h264_keyframe_without_parameter_sets_is_no_beginning_but_a_later_one_is() 
     viewer.receiver.handle_decoder_failure(MS(70));
     viewer.take_all(&bare(&mut sender, 99));
     assert_eq!(viewer.frames.len(), 2);
+}
+
+#[test]
+fn an_h264_keyframe_without_parameter_sets_begins_where_the_frame_before_ends() {
+    let (mut sender, mut viewer) = (Sender::new(Codec::H264), Viewer::new());
+    viewer.take_all(&sender.frame(MS(0), true, 50));
+    viewer.receiver.handle_decoder_failure(MS(10));
+    viewer.take_all(&sender.frame(MS(33), false, 50));
+    viewer.take_all(&bare(&mut sender, 66));
+    assert_eq!(viewer.frames.len(), 2);
+    viewer.receiver.handle_decoder_failure(MS(70));
+    let before = sender.frame(MS(99), false, 50);
+    viewer.take_all(&bare(&mut sender, 132));
+    assert_eq!(viewer.frames.len(), 2, "it may have begun in the packet that is missing");
+    viewer.take_all(&at(before, MS(140)));
+    assert_eq!(viewer.frames.len(), 3);
 }
 
 #[test]
@@ -531,10 +576,15 @@ proptest! {
             now += pause;
             sequence = if kind == 0 { random } else { sequence.wrapping_add(random % 3) };
             timestamp = if marker { timestamp.wrapping_add(random_timestamp) } else { timestamp };
-            let codec = [Codec::Vp8, Codec::H264, Codec::Vp8, Codec::Vp8, Codec::Vp8, Codec::Opus][usize::from(kind)];
+            let codec = match kind {
+                1 => Codec::H264,
+                2 => Codec::Opus,
+                _ => Codec::Vp8,
+            };
             let received = MS(now);
             receiver.handle_timeout(received);
-            receiver.handle(received, RtpPacket { codec, sequence, timestamp, marker, payload: payload.into(), received });
+            let payload = payload.into();
+            receiver.handle(received, RtpPacket { codec, sequence, timestamp, marker, payload, received });
             while receiver.poll().is_some() {}
         }
     }

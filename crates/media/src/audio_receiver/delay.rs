@@ -318,6 +318,18 @@ mod tests {
     }
 
     #[test]
+    fn playout_that_starts_anew_is_not_judged_by_what_was_before() {
+        let mut control = control();
+        let (now, position) = feed(&mut control, 100, |_| 0);
+        control.played(now, position);
+        let now = now + Duration::from_millis(200);
+        assert_eq!(control.advice(now), Advice::Lengthen);
+        control.restart();
+        control.played(now, position + 48 * 120);
+        assert_eq!(control.advice(now + Duration::from_millis(200)), Advice::Keep);
+    }
+
+    #[test]
     fn a_clock_that_jumps_is_told_from_a_packet_that_is_late() {
         let mut control = control();
         let (now, position) = feed(&mut control, 100, |_| 0);

@@ -325,9 +325,6 @@ impl AudioReceiver {
 
     /// Shortens or lengthens the sound that is ready where the playout delay is off its target.
     fn follow_target(&mut self, now: Time, decoder: &mut dyn AudioDecoder) {
-        if self.ahead > 0 {
-            return;
-        }
         self.delay.played(now, self.position());
         let advice = self.delay.advice(now);
         if advice == Advice::Keep {
