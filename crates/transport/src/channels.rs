@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use bytes::{Bytes, BytesMut};
 use rtc::data_channel::{RTCDataChannelId, RTCDataChannelInit, RTCDataChannelMessage, RTCDataChannelState};
+use rtc::peer_connection::RTCPeerConnection;
 use rtc::peer_connection::event::RTCDataChannelEvent;
 use rtc::shared::error::Error;
 use units::{ChannelId, Time};
@@ -17,6 +18,11 @@ use crate::link::Link;
 pub const MAX_BUFFERED: usize = 1024 * 1024;
 /// A refused sender is told to go on when no more than this waits.
 const LOW_WATER: u32 = 256 * 1024;
+/// The stack's first channel, which exists so that it brings SCTP up with DTLS: it does so then or never. It is
+/// set up on both sides without a word (RFC 8831 section 6.2) and carries nothing.
+const RESERVED: RTCDataChannelId = 0;
+/// The stream of the reserved channel: one that every peer has and no channel is given.
+const RESERVED_STREAM: u16 = 1_000;
 /// Longest label, in bytes (RFC 8832 section 5.1 has 16 bits).
 const MAX_LABEL: usize = 65_535;
 
@@ -38,11 +44,39 @@ impl Default for ChannelOptions {
     }
 }
 
+/// Makes the reserved channel, the first of a connection.
+pub(crate) fn reserve(pc: &mut RTCPeerConnection) -> Result<(), LinkError> {
+    let init = RTCDataChannelInit { negotiated: Some(RESERVED_STREAM), ..Default::default() };
+    let id = pc.create_data_channel("", Some(init)).map_err(LinkError::stack)?.id();
+    debug_assert_eq!(id, RESERVED, "the stack numbers its channels from zero");
+    Ok(())
+}
+
+/// What a channel is to the stack.
+#[derive(Debug)]
+enum Stage {
+    /// Unknown: the stack loses a channel that is asked for while SCTP shakes hands.
+    Waiting { label: String, options: ChannelOptions },
+    /// Asked for.
+    Opening(RTCDataChannelId),
+    /// Open.
+    Open(RTCDataChannelId),
+}
+
+impl Stage {
+    fn stack(&self) -> Option<RTCDataChannelId> {
+        match *self {
+            Self::Waiting { .. } => None,
+            Self::Opening(stack) | Self::Open(stack) => Some(stack),
+        }
+    }
+}
+
 /// One channel.
 #[derive(Debug)]
 struct Channel {
-    stack: RTCDataChannelId,
-    open: bool,
+    stage: Stage,
+    /// A message was refused for a full buffer.
     refused: bool,
 }
 
@@ -50,8 +84,10 @@ struct Channel {
 #[derive(Debug, Default)]
 pub(crate) struct Channels {
     by_id: BTreeMap<ChannelId, Channel>,
-    /// The stack was asked for a channel and so describes a data section in every offer from now on.
+    /// We opened one, so the other side must see a data section.
     used: bool,
+    /// SCTP is up.
+    up: bool,
 }
 
 impl Link {
@@ -70,21 +106,16 @@ impl Link {
         if options.max_retransmits.is_some() && options.max_lifetime_ms.is_some() {
             return Err(LinkError::ChannelOptions("both a number of retransmissions and a lifetime"));
         }
-        let init = RTCDataChannelInit {
-            ordered: options.ordered,
-            max_packet_life_time: options.max_lifetime_ms,
-            max_retransmits: options.max_retransmits,
-            ..Default::default()
-        };
-        let mut channel = self.pc.create_data_channel(label, Some(init)).map_err(LinkError::stack)?;
-        channel.set_buffered_amount_low_threshold(LOW_WATER);
-        let stack = channel.id();
-        let id = ChannelId::new(self.next_id());
+        let channel = ChannelId::new(self.next_id());
+        let stage = Stage::Waiting { label: label.to_owned(), options };
         self.channels.used = true;
-        self.channels.by_id.insert(id, Channel { stack, open: false, refused: false });
+        self.channels.by_id.insert(channel, Channel { stage, refused: false });
+        if self.channels.up {
+            self.ask_for_channel(channel)?;
+        }
         self.check_negotiation();
         self.pump();
-        Ok(id)
+        Ok(channel)
     }
 
     /// Sends a message.
@@ -104,9 +135,10 @@ impl Link {
         self.ensure_open()?;
         self.observe(now);
         let entry = self.channels.by_id.get_mut(&channel).ok_or(LinkError::UnknownChannel(channel))?;
-        let mut stack = self.pc.data_channel(entry.stack).ok_or(LinkError::ChannelNotOpen(channel))?;
-        if !entry.open {
-            return Err(LinkError::ChannelNotOpen(channel));
+        let Stage::Open(stack) = entry.stage else { return Err(LinkError::ChannelNotOpen(channel)) };
+        let mut stack = self.pc.data_channel(stack).ok_or(LinkError::ChannelNotOpen(channel))?;
+        if data.len() as u64 > self.negotiation.max_message() {
+            return Err(LinkError::MessageTooLarge);
         }
         let buffered = stack.outstanding_bytes();
         if buffered > 0 && buffered + data.len() > MAX_BUFFERED {
@@ -132,8 +164,8 @@ impl Link {
 
     /// Returns how many bytes wait in a channel to be sent or acknowledged; zero for an unknown channel.
     pub fn buffered_amount(&mut self, channel: ChannelId) -> usize {
-        let Some(entry) = self.channels.by_id.get(&channel) else { return 0 };
-        self.pc.data_channel(entry.stack).map_or(0, |stack| stack.outstanding_bytes())
+        let stack = self.channels.by_id.get(&channel).and_then(|entry| entry.stage.stack());
+        stack.and_then(|stack| self.pc.data_channel(stack)).map_or(0, |stack| stack.outstanding_bytes())
     }
 
     /// Closes a channel; [`LinkEvent::ChannelClosed`] follows. An unknown channel is closed already.
@@ -142,8 +174,8 @@ impl Link {
             return;
         }
         if let Some(entry) = self.channels.by_id.get(&channel) {
-            let open = entry.open;
-            if let Some(mut stack) = self.pc.data_channel(entry.stack) {
+            let open = matches!(entry.stage, Stage::Open(_));
+            if let Some(mut stack) = entry.stage.stack().and_then(|stack| self.pc.data_channel(stack)) {
                 // It can only fail on a channel that is gone, whose end was told.
                 let _ = stack.close();
             }
@@ -195,7 +227,45 @@ impl Link {
         for id in ids {
             self.end_channel(id);
         }
-        self.channels.used = false;
+        self.channels = Channels::default();
+    }
+
+    /// Asks the stack for a channel that waits.
+    fn ask_for_channel(&mut self, channel: ChannelId) -> Result<(), LinkError> {
+        let Some(entry) = self.channels.by_id.get_mut(&channel) else { return Ok(()) };
+        let Stage::Waiting { label, options } = &entry.stage else { return Ok(()) };
+        let init = RTCDataChannelInit {
+            ordered: options.ordered,
+            max_packet_life_time: options.max_lifetime_ms,
+            max_retransmits: options.max_retransmits,
+            ..Default::default()
+        };
+        let result = match self.pc.create_data_channel(label, Some(init)) {
+            Ok(mut stack) => {
+                stack.set_buffered_amount_low_threshold(LOW_WATER);
+                Ok(stack.id())
+            }
+            Err(error) => Err(LinkError::stack(error)),
+        };
+        match result {
+            Ok(stack) => entry.stage = Stage::Opening(stack),
+            Err(error) => {
+                self.channels.by_id.remove(&channel);
+                return Err(error);
+            }
+        }
+        Ok(())
+    }
+
+    /// SCTP is up: asks the stack for all channels that wait.
+    fn channels_up(&mut self) {
+        self.channels.up = true;
+        let waiting: Vec<ChannelId> = self.channels.by_id.keys().copied().collect();
+        for channel in waiting {
+            if self.ask_for_channel(channel).is_err() {
+                self.events.push_back(LinkEvent::ChannelClosed { channel });
+            }
+        }
     }
 
     fn end_channel(&mut self, channel: ChannelId) {
@@ -210,22 +280,29 @@ impl Link {
         if handle.ready_state() != RTCDataChannelState::Open {
             return;
         }
+        if stack == RESERVED {
+            self.channels_up();
+            return;
+        }
         let label = handle.label().to_owned();
         if let Some(channel) = known {
             if let Some(entry) = self.channels.by_id.get_mut(&channel) {
-                entry.open = true;
+                entry.stage = Stage::Open(stack);
             }
             self.events.push_back(LinkEvent::ChannelOpened { channel, label, incoming: false });
         } else {
             handle.set_buffered_amount_low_threshold(LOW_WATER);
             let channel = ChannelId::new(self.next_id());
-            self.channels.used = true;
-            self.channels.by_id.insert(channel, Channel { stack, open: true, refused: false });
+            self.channels.by_id.insert(channel, Channel { stage: Stage::Open(stack), refused: false });
             self.events.push_back(LinkEvent::ChannelOpened { channel, label, incoming: true });
         }
     }
 
     fn channel_of(&self, stack: RTCDataChannelId) -> Option<ChannelId> {
-        self.channels.by_id.iter().find(|(_, channel)| channel.stack == stack).map(|(&id, _)| id)
+        self.channels
+            .by_id
+            .iter()
+            .find(|(_, channel)| channel.stage.stack() == Some(stack))
+            .map(|(&id, _)| id)
     }
 }

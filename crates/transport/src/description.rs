@@ -21,6 +21,11 @@ use crate::error::LinkError;
 const MAX_BYTES: usize = 256 * 1024;
 /// Most m-sections that a description may have.
 const MAX_SECTIONS: usize = 128;
+/// What a data section that the other side has not described yet says of message sizes (RFC 8841 section 6.1).
+/// The link itself keeps to what it says later.
+const ASSUMED_MESSAGE: u32 = 256 * 1024;
+/// Message size of a data section that does not name one (RFC 8841 section 6.1).
+const DEFAULT_MESSAGE: u64 = 64 * 1024;
 /// Longest mid, ICE user name fragment, msid part and so on.
 const MAX_TOKEN: usize = 256;
 
@@ -81,6 +86,39 @@ pub(crate) struct Section {
     pub(crate) msid: Option<Msid>,
     /// Those that we speak, in the order of the description, without retransmission formats.
     pub(crate) formats: Vec<Format>,
+    /// Largest message that the writer takes, of a data section; `u64::MAX` when there is no limit.
+    pub(crate) max_message: u64,
+}
+
+/// Who starts the DTLS handshake (RFC 8842 section 5.2).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Setup {
+    Either,
+    Active,
+    Passive,
+}
+
+impl Setup {
+    fn parse(word: Option<&str>) -> Self {
+        match word {
+            Some("active") => Self::Active,
+            Some("passive") => Self::Passive,
+            _ => Self::Either,
+        }
+    }
+
+    fn as_str(self) -> &'static str {
+        match self {
+            Self::Either => "actpass",
+            Self::Active => "active",
+            Self::Passive => "passive",
+        }
+    }
+
+    /// Returns what the other side is when this side is so; who may choose chooses to wait.
+    pub(crate) fn counterpart(self) -> Self {
+        if self == Self::Passive { Self::Active } else { Self::Passive }
+    }
 }
 
 /// A description and what the link needs of it.
@@ -90,6 +128,7 @@ pub(crate) struct Description {
     /// Names the connection that wrote it (`o=`); some write a new one every time.
     pub(crate) session_id: u64,
     pub(crate) fingerprint: String,
+    pub(crate) setup: Setup,
     pub(crate) ufrag: String,
     password: String,
     pub(crate) sections: Vec<Section>,
@@ -148,6 +187,9 @@ impl Description {
                 .filter(|text| text.len() <= MAX_TOKEN && text.split(' ').count() == 2)
                 .ok_or_else(|| refuse("no fingerprint"))?
                 .to_owned(),
+            setup: Setup::parse(
+                value(&carrier.attributes, "setup").or_else(|| value(&parsed.attributes, "setup")),
+            ),
             ufrag: credential("ice-ufrag")?,
             password: credential("ice-pwd")?,
             sections,
@@ -156,14 +198,37 @@ impl Description {
         })
     }
 
+    /// Returns a bundle of all sections and of the data section that the stack may be shown in addition.
+    fn bundle_of_all(&self) -> String {
+        let mut bundle = String::from("BUNDLE");
+        for mid in self.sections.iter().map(|section| section.mid.as_str()) {
+            bundle.push(' ');
+            bundle.push_str(mid);
+        }
+        if self.data().is_none() {
+            bundle.push(' ');
+            bundle.push_str(&Self::fresh_mid(|mid| self.section(mid).is_some()));
+        }
+        bundle
+    }
+
     /// Returns the m-section of this mid.
     pub(crate) fn section(&self, mid: &str) -> Option<&Section> {
         self.sections.iter().find(|section| section.mid == mid)
     }
 
-    /// Returns whether there is a data m-section.
-    pub(crate) fn has_data(&self) -> bool {
-        self.sections.iter().any(|section| section.kind == SectionKind::Data)
+    /// Returns the data m-section and its position.
+    pub(crate) fn data(&self) -> Option<(usize, &Section)> {
+        self.sections.iter().enumerate().find(|(_, section)| section.kind == SectionKind::Data)
+    }
+
+    /// Returns a mid for a data section that no section has.
+    pub(crate) fn fresh_mid(taken: impl Fn(&str) -> bool) -> String {
+        let mut mid = "data".to_owned();
+        while taken(&mid) {
+            mid.push('-');
+        }
+        mid
     }
 
     /// Writes the copy of a remote description that the stack gets; `known` says whether it already has a
@@ -174,9 +239,8 @@ impl Description {
     pub(crate) fn for_stack(&self, video: &[Codec], known: impl Fn(&str) -> bool) -> String {
         let mut copy = self.parsed.clone();
         copy.attributes.retain(|a| SESSION_ATTRIBUTES.contains(&a.key.as_str()));
-        let mids: Vec<&str> = self.sections.iter().map(|section| section.mid.as_str()).collect();
         copy.attributes.extend([
-            attribute("group", format!("BUNDLE {}", mids.join(" "))),
+            attribute("group", self.bundle_of_all()),
             attribute("fingerprint", self.fingerprint.clone()),
             attribute("ice-ufrag", self.ufrag.clone()),
             attribute("ice-pwd", self.password.clone()),
@@ -189,6 +253,13 @@ impl Description {
                 SectionKind::Media(kind) => section.write_media(media, kind, video, known(&section.mid)),
             }
             media.media_name.port = RangedPort { value: 9, range: None };
+        }
+        if self.data().is_none()
+            && let Some(first) = copy.media_descriptions.first()
+        {
+            let mid = Self::fresh_mid(|mid| self.section(mid).is_some());
+            let data = data_section(first, mid);
+            copy.media_descriptions.push(data);
         }
         copy.marshal()
     }
@@ -230,6 +301,11 @@ impl Section {
             direction: if unusable { Direction { send: false, recv: false } } else { direction },
             msid: msid(media),
             formats,
+            max_message: match value(&media.attributes, "max-message-size").map(str::parse) {
+                Some(Ok(0)) => u64::MAX,
+                Some(Ok(size)) => size,
+                _ => DEFAULT_MESSAGE,
+            },
         })
     }
 
@@ -272,7 +348,7 @@ impl Section {
             Direction { send: false, recv: false } if known => Direction { send: false, recv: true },
             direction => direction,
         };
-        media.attributes.push(Attribute { key: direction.as_str().to_owned(), value: None });
+        media.attributes.push(flag(direction.as_str()));
     }
 }
 
@@ -392,6 +468,17 @@ fn msid(media: &MediaDescription) -> Option<Msid> {
     Some(Msid { stream: stream.to_owned(), track: track.to_owned() })
 }
 
+/// Where the other side is to see the data section of a description that the stack wrote.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum DataPlace {
+    /// Nowhere: it knows of none.
+    Nowhere,
+    /// Where the stack has it: this answers an offer that has one.
+    AsIs,
+    /// At this position, or last when there are fewer sections, under this mid.
+    At(usize, String),
+}
+
 /// What [`outgoing`] puts into a description that the stack wrote.
 pub(crate) struct Additions<'a> {
     /// Our candidates with their `candidate:` prefix.
@@ -400,25 +487,23 @@ pub(crate) struct Additions<'a> {
     pub(crate) end_of_candidates: bool,
     /// The offer that this answers; what is unusable there is turned down.
     pub(crate) answered: Option<&'a Description>,
-    /// What the data section is to be called when this offer is the first that has one.
-    ///
-    /// The stack numbers it by its position, which another section may have as its mid already.
-    pub(crate) data_mid: Option<String>,
+    pub(crate) data: DataPlace,
+    /// Our part in the DTLS handshake. The stack answers with the one that it would like even where the
+    /// handshake is over and settled it.
+    pub(crate) setup: Setup,
 }
 
 /// Turns what the stack wrote into what the other side gets.
 pub(crate) fn outgoing(stack: &str, additions: &Additions) -> Result<String, LinkError> {
     let mut parsed =
         SessionDescription::unmarshal(&mut Cursor::new(stack.as_bytes())).map_err(LinkError::stack)?;
+    place_data(&mut parsed.media_descriptions, &additions.data);
     let mut bundle = String::from("BUNDLE");
     let mut carrier = true;
     for (position, media) in parsed.media_descriptions.iter_mut().enumerate() {
         media.attributes.retain(|a| a.key != "candidate" && a.key != "end-of-candidates");
-        if let Some(data_mid) =
-            additions.data_mid.as_ref().filter(|_| media.media_name.media == "application")
-            && let Some(mid) = media.attributes.iter_mut().find(|a| a.key == "mid")
-        {
-            mid.value = Some(data_mid.clone());
+        if let Some(setup) = media.attributes.iter_mut().find(|a| a.key == "setup") {
+            setup.value = Some(additions.setup.as_str().to_owned());
         }
         let turned_down =
             additions.answered.and_then(|offer| offer.sections.get(position)).is_some_and(|s| s.unusable);
@@ -437,7 +522,7 @@ pub(crate) fn outgoing(stack: &str, additions: &Additions) -> Result<String, Lin
                 media.attributes.push(attribute("candidate", value.to_owned()));
             }
             if additions.end_of_candidates {
-                media.attributes.push(Attribute { key: "end-of-candidates".to_owned(), value: None });
+                media.attributes.push(flag("end-of-candidates"));
             }
         }
     }
@@ -445,6 +530,34 @@ pub(crate) fn outgoing(stack: &str, additions: &Additions) -> Result<String, Lin
     parsed.attributes.push(attribute("group", bundle));
     parsed.attributes.push(attribute("ice-options", "trickle".to_owned()));
     Ok(parsed.marshal())
+}
+
+fn place_data(sections: &mut Vec<MediaDescription>, place: &DataPlace) {
+    let found = sections.iter().position(|media| media.media_name.media == "application");
+    let (Some(found), true) = (found, *place != DataPlace::AsIs) else { return };
+    let mut data = sections.remove(found);
+    if let DataPlace::At(position, mid) = place {
+        if let Some(old) = data.attributes.iter_mut().find(|a| a.key == "mid") {
+            old.value = Some(mid.clone());
+        }
+        sections.insert((*position).min(sections.len()), data);
+    }
+}
+
+/// Makes a data section like another section's neighbour.
+fn data_section(neighbour: &MediaDescription, mid: String) -> MediaDescription {
+    let mut data = neighbour.clone();
+    data.media_name.media = "application".to_owned();
+    data.media_name.protos = ["UDP", "DTLS", "SCTP"].map(str::to_owned).to_vec();
+    data.media_name.formats = vec!["webrtc-datachannel".to_owned()];
+    data.attributes.retain(|a| a.key == "setup");
+    data.attributes.extend([
+        attribute("mid", mid),
+        flag("sendrecv"),
+        attribute("sctp-port", "5000".to_owned()),
+        attribute("max-message-size", ASSUMED_MESSAGE.to_string()),
+    ]);
+    data
 }
 
 /// Returns the mids that share a transport; nothing when there is but one section anyway.
@@ -472,6 +585,10 @@ fn value<'a>(attributes: &'a [Attribute], key: &str) -> Option<&'a str> {
 
 fn attribute(key: &str, value: String) -> Attribute {
     Attribute { key: key.to_owned(), value: Some(value) }
+}
+
+fn flag(key: &str) -> Attribute {
+    Attribute { key: key.to_owned(), value: None }
 }
 
 fn refuse(why: &str) -> LinkError {

@@ -65,6 +65,8 @@ pub struct Link {
     pub(crate) closed: bool,
     ufrag: String,
     pub(crate) pace: Pace,
+    /// ICE found a path and the layers above were not yet given the time.
+    path_found: bool,
     pub(crate) negotiation: Negotiation,
     pub(crate) candidates: Candidates,
     pub(crate) senders: Vec<Sender>,
@@ -101,6 +103,7 @@ impl Link {
             closed: false,
             ufrag: String::new(),
             pace: Pace::default(),
+            path_found: false,
             negotiation: Negotiation::default(),
             candidates: Candidates::default(),
             senders: Vec::new(),
@@ -251,6 +254,11 @@ impl Link {
                 self.take_event(event);
                 quiet = false;
             }
+            if std::mem::take(&mut self.path_found) {
+                // The first flight of DTLS lies ready then and would wait for the next timer.
+                self.run_stack_timers();
+                quiet = false;
+            }
             while let Some(message) = self.pc.poll_read() {
                 let received = self.config.time(message.now);
                 match message.message {
@@ -298,6 +306,10 @@ impl Link {
         match event {
             RTCPeerConnectionEvent::OnIceConnectionStateChangeEvent(state) => match state {
                 RTCIceConnectionState::New | RTCIceConnectionState::Checking => self.pace.start(self.now),
+                RTCIceConnectionState::Connected | RTCIceConnectionState::Completed => {
+                    self.pace.settle();
+                    self.path_found = true;
+                }
                 _ => self.pace.settle(),
             },
             RTCPeerConnectionEvent::OnConnectionStateChangeEvent(state) => {

@@ -11,7 +11,9 @@ use rtc::peer_connection::sdp::RTCSessionDescription;
 use rtc::rtp_transceiver::RTCRtpTransceiverDirection;
 use units::{MediaKind, Time};
 
-use crate::description::{Additions, Description, Direction, Format, Msid, SectionKind, outgoing};
+use crate::description::{
+    Additions, DataPlace, Description, Direction, Format, Msid, SectionKind, Setup, outgoing,
+};
 use crate::error::LinkError;
 use crate::event::LinkEvent;
 use crate::link::Link;
@@ -42,6 +44,8 @@ pub(crate) struct Negotiation {
     restart_wanted: bool,
     /// The owner was told that an offer is needed.
     announced: bool,
+    /// Our part in the DTLS handshake, once it is settled.
+    setup: Option<Setup>,
 }
 
 impl Negotiation {
@@ -58,6 +62,12 @@ impl Negotiation {
     /// Returns what was agreed on an m-section.
     pub(crate) fn agreed(&self, mid: &str) -> Option<&Agreed> {
         self.agreed.iter().find(|agreed| agreed.mid == mid)
+    }
+
+    /// Returns the largest message that the other side takes.
+    pub(crate) fn max_message(&self) -> u64 {
+        let data = self.remote.as_ref().and_then(Description::data);
+        data.map_or(u64::MAX, |(_, section)| section.max_message)
     }
 
     /// Returns what was agreed on all media sections.
@@ -109,7 +119,8 @@ impl Link {
             candidates: &self.candidates.attributes(),
             end_of_candidates: self.candidates.local_ended(),
             answered: None,
-            data_mid: self.fresh_data_mid(),
+            data: self.data_place(),
+            setup: Setup::Either,
         };
         let sdp = outgoing(&offer.sdp, &additions)?;
         let description = Description::parse(&sdp)?;
@@ -216,7 +227,7 @@ impl Link {
                 && matches!(section.kind, SectionKind::Media(_))
                 && !self.senders.iter().any(|sender| sender.mid.as_deref() == Some(section.mid.as_str()))
         });
-        unsent || stale || (self.has_channels() && !local.has_data()) || negotiation.restart_wanted
+        unsent || stale || (self.has_channels() && local.data().is_none()) || negotiation.restart_wanted
     }
 
     /// Tells the owner once that an offer is needed.
@@ -253,7 +264,8 @@ impl Link {
             candidates: &self.candidates.attributes(),
             end_of_candidates: self.candidates.local_ended(),
             answered: Some(offer),
-            data_mid: None,
+            data: if offer.data().is_some() { DataPlace::AsIs } else { DataPlace::Nowhere },
+            setup: self.negotiation.setup.unwrap_or(offer.setup.counterpart()),
         };
         let sdp = outgoing(&answer.sdp, &additions)?;
         let parsed = Description::parse(&sdp)?;
@@ -288,7 +300,16 @@ impl Link {
                 })
             })
             .collect();
+        if local
+            .data()
+            .zip(remote.data())
+            .is_some_and(|((_, ours), (_, theirs))| ours.unusable || theirs.unusable)
+        {
+            self.end_channels();
+        }
         let negotiation = &mut self.negotiation;
+        let setup = if answered { local.setup } else { remote.setup.counterpart() };
+        negotiation.setup.get_or_insert(setup);
         let same_transport = negotiation.remote_ufrag() == Some(remote.ufrag.as_str());
         let restarted = negotiation.local.as_ref().is_none_or(|before| before.ufrag != local.ufrag);
         let described = remote.candidates.clone();
@@ -357,16 +378,16 @@ impl Link {
         }
     }
 
-    /// Returns the mid for the data section of an offer that is the first to have one.
-    fn fresh_data_mid(&mut self) -> Option<String> {
-        if self.negotiation.remote.as_ref().is_some_and(Description::has_data) || !self.has_channels() {
-            return None;
+    /// Returns where an offer shows the data section.
+    fn data_place(&mut self) -> DataPlace {
+        if let Some((position, section)) = self.negotiation.remote.as_ref().and_then(Description::data) {
+            return DataPlace::At(position, section.mid.clone());
+        }
+        if !self.has_channels() {
+            return DataPlace::Nowhere;
         }
         let taken = self.known_mids();
-        let mut mid = "data".to_owned();
-        while taken.iter().any(|(known, _)| *known == mid) {
-            mid.push('-');
-        }
-        Some(mid)
+        let mid = Description::fresh_mid(|mid| taken.iter().any(|(known, _)| known == mid));
+        DataPlace::At(usize::MAX, mid)
     }
 }

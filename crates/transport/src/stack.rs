@@ -9,8 +9,10 @@ use rtc::interceptor::{
 };
 use rtc::peer_connection::configuration::RTCConfigurationBuilder;
 use rtc::peer_connection::configuration::setting_engine::{SctpMaxMessageSize, SettingEngineBuilder};
+use rtc::peer_connection::transport::RTCDtlsRole;
 use rtc::peer_connection::{RTCPeerConnection, RTCPeerConnectionBuilder};
 
+use crate::channels;
 use crate::checks;
 use crate::codecs;
 use crate::config::LinkConfig;
@@ -45,6 +47,9 @@ pub(crate) fn connection(
         .with_prflx_acceptance_min_wait(Some(REFLEXIVE_WAIT))
         .with_srflx_acceptance_min_wait(Some(REFLEXIVE_WAIT))
         .with_relay_acceptance_min_wait(Some(RELAY_WAIT))
+        // Waiting for the other side's handshake costs half a round trip, but who waits for it also waits for
+        // the other side's SCTP, which may not be there until a channel is opened much later.
+        .with_answering_dtls_role(RTCDtlsRole::Server)
         .with_sctp_max_message_size(SctpMaxMessageSize::Bounded(MAX_MESSAGE))
         .build();
     let interceptors = Registry::new()
@@ -54,7 +59,7 @@ pub(crate) fn connection(
         .with(Slot::TwccReceiver, TwccReceiverBuilder::new().build())
         .with(Slot::ReceiverReport, ReceiverReportBuilder::new().build())
         .with(Slot::SenderReport, SenderReportBuilder::new().build());
-    RTCPeerConnectionBuilder::new()
+    let mut connection = RTCPeerConnectionBuilder::new()
         .with_configuration(
             RTCConfigurationBuilder::new().with_certificates(vec![config.certificate.0.clone()]).build(),
         )
@@ -62,5 +67,7 @@ pub(crate) fn connection(
         .with_setting_engine(settings)
         .with_interceptor_registry(interceptors)
         .build(now)
-        .map_err(LinkError::stack)
+        .map_err(LinkError::stack)?;
+    channels::reserve(&mut connection)?;
+    Ok(connection)
 }

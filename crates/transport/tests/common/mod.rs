@@ -1,6 +1,6 @@
 //! Two links on one virtual clock, joined by a wire that lives in memory.
 
-#![allow(dead_code)] // every test uses another part
+#![allow(dead_code, clippy::unwrap_used)] // every test uses another part; test code
 
 use std::collections::VecDeque;
 use std::net::SocketAddr;
