@@ -69,6 +69,8 @@ pub(crate) struct Negotiation {
     deadline: Option<Time>,
     last: u64,
     needed: bool,
+    /// Whether an offer would say nothing. The need, if there is one, then waits.
+    empty: bool,
     restart_wanted: bool,
     /// Whether an offer of ours gave way to the peer's, and is needed after all if that comes to nothing.
     owed: bool,
@@ -91,6 +93,7 @@ impl Negotiation {
             deadline: None,
             last,
             needed: false,
+            empty: false,
             restart_wanted: false,
             owed: false,
             offer: String::new(),
@@ -131,6 +134,12 @@ impl Negotiation {
             self.failures = 0;
             self.retry_at = None;
         }
+        self.advance(now, up);
+    }
+
+    /// Says whether there is nothing to send and nothing was ever agreed on.
+    pub(crate) fn set_empty(&mut self, now: Time, empty: bool, up: bool) {
+        self.empty = empty;
         self.advance(now, up);
     }
 
@@ -295,6 +304,7 @@ impl Negotiation {
     fn settle(&mut self, now: Time, up: bool) {
         self.enter(now, State::Stable);
         self.owed = false;
+        self.empty = false;
         self.failures = 0;
         self.steps.push_back(Step::Settled);
         self.advance(now, up);
@@ -333,7 +343,7 @@ impl Negotiation {
     }
 
     fn wants_offer(&self) -> bool {
-        self.restart_wanted || (self.needed && self.failures <= MAX_FAILURES)
+        self.restart_wanted || (self.needed && !self.empty && self.failures <= MAX_FAILURES)
     }
 
     /// Returns the time before which no offer may be made; `None` when it may be made at once.

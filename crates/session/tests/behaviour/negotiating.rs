@@ -426,6 +426,16 @@ fn tracks_that_come_and_go_reach_the_link_and_the_peer_learns_what_to_forget() {
 }
 
 #[test]
+fn a_track_that_goes_before_the_offer_takes_the_offer_with_it() {
+    let (mut client, link) = with_camera(HIGHER);
+    client.link(link, LinkEvent::NegotiationNeeded);
+    client.command(Command::RemoveStream { stream: StreamId::new(10) });
+    assert!(client.advance_ms(5_000).links.is_empty(), "there is nothing to offer");
+    let taken = client.command(Command::AddStream(camera(30)));
+    assert!(creates_offer(&taken), "the link said before that it needs one and does not repeat it");
+}
+
+#[test]
 fn a_description_that_the_server_would_refuse_is_reported() {
     let (mut client, link) = with_camera(LOWER);
     let negotiation = client.link(link, LinkEvent::NegotiationNeeded).negotiation().expect("an offer");
