@@ -19,9 +19,7 @@ pub use error::{Error, Result, Status};
 pub use event::{Event, Listener, MessageKind, PeerState, RequestOutcome, SessionState};
 pub use session::{PeerInfo, PeerStats, Session, TrackStats};
 pub use sink::{AudioSink, VideoSink};
-pub use source::{
-    AudioSource, EncodedSourceObserver, FileMode, VideoSource,
-};
+pub use source::{AudioSource, EncodedSourceObserver, FileMode, VideoSource};
 pub use stream::MediaStream;
 
 pub use media::frame::{AudioFrame, EncodedFrame, FrameError, PixelFormat, Plane, VideoFrame};
