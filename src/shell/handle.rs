@@ -17,9 +17,10 @@ use super::next_id;
 use super::receive::{RemoteMedia, RemoteTrack};
 use super::runner::Setup;
 use crate::api::{
-    AudioSink, Credential, Error, Listener, MediaStream, PeerInfo, PeerState, PeerStats, Result,
+    AudioSink, Credential, Error, Listener, MediaStream, PeerInfo, PeerStats, Result,
     SessionConfig, SessionState, Status, TrackStats, VideoSink,
 };
+use crate::signal::{SignalClient, SignalConfig};
 
 /// What the network thread tells and the app's handle shows.
 #[derive(Default)]
@@ -70,10 +71,14 @@ impl fmt::Debug for SessionHandle {
 impl SessionHandle {
     /// Makes a session and hands it to its engine's network thread.
     pub(crate) fn create(config: SessionConfig, listener: Arc<dyn Listener>) -> Result<Arc<Self>> {
-        url::validate_base(&config.url)
-            .map_err(|error| Error::new(Status::InvalidArgument, error.to_string()))?;
+        check_url(&config)?;
         let video_codecs = video_codecs(&config.video_codecs)?;
         let ice_servers = ice_servers(&config)?;
+        let client = SignalClient::new(&SignalConfig {
+            extra_roots: config.extra_roots_pem.into_iter().collect(),
+            ..SignalConfig::default()
+        })
+        .map_err(|error| Error::new(Status::InvalidArgument, error.to_string()))?;
         let engine = match config.engine {
             Some(engine) => engine.0,
             None => Engine::shared()?,
@@ -91,7 +96,7 @@ impl SessionHandle {
             ice_servers,
             video_codecs,
             include_sender_metadata: config.include_sender_metadata,
-            extra_roots_pem: config.extra_roots_pem,
+            client,
             shared: Arc::clone(&shared),
             events: dispatcher.queue(),
         };
@@ -274,6 +279,19 @@ fn unknown_peer() -> Error {
     Error::new(Status::UnknownId, "there is no such peer in the channel")
 }
 
+fn check_url(config: &SessionConfig) -> Result<()> {
+    // A token that comes later is stood in for: what can be wrong now is the origin.
+    let later = Secret::new("later");
+    let credential = match &config.credential {
+        Credential::ApiKey(key) => url::Credential::Key(key),
+        Credential::Token(token) => url::Credential::Token(token),
+        Credential::TokenOnDemand => url::Credential::Token(&later),
+    };
+    url::build_connect_url(&config.url, credential)
+        .map(drop)
+        .map_err(|error| Error::new(Status::InvalidArgument, error.to_string()))
+}
+
 fn json_object(text: &str) -> Result<Map<String, Value>> {
     serde_json::from_str(text)
         .map_err(|error| Error::new(Status::InvalidArgument, format!("the metadata is no JSON object: {error}")))
@@ -303,8 +321,12 @@ fn ice_servers(config: &SessionConfig) -> Result<Vec<protocol::ice::IceServer>> 
             credential: server.credential.clone(),
         })
         .collect();
-    protocol::ice::validate(&servers)
-        .map_err(|error| Error::new(Status::InvalidArgument, error.to_string()))?;
+    if servers.len() > protocol::ice::MAX_SERVERS
+        || servers.iter().any(|server| protocol::ice::IceServer::from_value(&server.to_value()).is_none())
+    {
+        let message = "ICE servers need stun:, stuns:, turn: or turns: URLs, and 16 are the most";
+        return Err(Error::new(Status::InvalidArgument, message));
+    }
     Ok(servers)
 }
 

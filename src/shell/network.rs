@@ -42,7 +42,7 @@ pub(crate) enum Command {
     /// A signalling connection, named by the number it was given, reports.
     Signal(SessionKey, u64, SignalEvent),
     /// A decoder cannot go on without a keyframe.
-    RequestKeyframe(SessionKey, LinkId, ReceiverId),
+    DecoderFailed(SessionKey, LinkId, ReceiverId),
     /// End with the last session.
     End,
 }
@@ -186,9 +186,9 @@ impl Network {
             Command::Signal(key, connection, event) => {
                 self.with_session(key, |session, context| session.signal(now, context, connection, event));
             }
-            Command::RequestKeyframe(key, link, receiver) => {
+            Command::DecoderFailed(key, link, receiver) => {
                 self.with_session(key, |session, context| {
-                    session.request_keyframe(now, context, link, receiver);
+                    session.decoder_failed(now, context, link, receiver);
                 });
             }
             Command::End => self.ending = true,

@@ -4,10 +4,9 @@ use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use media::audio_receiver::AudioReceiver;
+use media::audio_receiver::{AudioReceiver, AudioReceiverConfig};
 use media::codec::AudioDecoder;
 use media::frame::{AudioFrame, EncodedFrame};
-use media::level::{SILENCE_DBFS, level_dbfs};
 use media::rtp::RtpPacket;
 use units::{Codec, Time};
 
@@ -27,7 +26,6 @@ pub(crate) struct RemoteAudio {
     receiver: Mutex<AudioReceiver>,
     /// Used by the playout thread alone.
     decoder: Mutex<Box<dyn AudioDecoder>>,
-    level: Mutex<f32>,
     /// Packets on their way to the sink.
     packets: Mutex<VecDeque<EncodedFrame>>,
 }
@@ -39,9 +37,8 @@ impl RemoteAudio {
             .map_err(|error| Error::new(Status::UnsupportedCodec, error.to_string()))?;
         Ok(Arc::new(Self {
             sink: Slot::default(),
-            receiver: Mutex::new(AudioReceiver::new()),
+            receiver: Mutex::new(AudioReceiver::new(AudioReceiverConfig::default())),
             decoder: Mutex::new(decoder),
-            level: Mutex::new(SILENCE_DBFS),
             packets: Mutex::default(),
         }))
     }
@@ -52,7 +49,7 @@ impl RemoteAudio {
     }
 
     /// Takes a packet from the network thread.
-    pub(crate) fn push(&self, now: Time, packet: RtpPacket) {
+    pub(crate) fn push(&self, packet: RtpPacket) {
         {
             let mut packets = self.packets.lock().unwrap_or_else(PoisonError::into_inner);
             if packets.len() >= PACKET_QUEUE {
@@ -66,7 +63,7 @@ impl RemoteAudio {
                 data: packet.payload.clone(),
             });
         }
-        self.receiver().handle(now, packet);
+        self.receiver().handle(packet);
     }
 
     /// Plays the sound that is due at `due`; called by the playout thread.
@@ -81,7 +78,6 @@ impl RemoteAudio {
             let mut decoder = self.decoder.lock().unwrap_or_else(PoisonError::into_inner);
             self.receiver().pull(due, &mut **decoder, samples, &mut sound);
         }
-        *self.level.lock().unwrap_or_else(PoisonError::into_inner) = level_dbfs(&sound);
         let frame =
             AudioFrame { timestamp: due, sample_rate: SAMPLE_RATE, channels: CHANNELS, samples: sound };
         self.sink.call(|sink| sink.on_frame(&frame));
@@ -94,7 +90,7 @@ impl RemoteAudio {
             codec: (received.packets > 0).then_some(Codec::Opus),
             audio_played: samples_to_time(received.played_samples),
             audio_concealed: samples_to_time(received.concealed_samples),
-            level_dbfs: *self.level.lock().unwrap_or_else(PoisonError::into_inner),
+            level_dbfs: received.level.rms,
             packets_received: received.packets,
             packets_lost: received.lost,
             ..TrackStats::default()

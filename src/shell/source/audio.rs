@@ -7,7 +7,7 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 
 use media::codec::AudioEncoder;
 use media::frame::{AudioFrame, EncodedFrame};
-use media::framer::AudioFramer;
+use media::framer::{AudioFramer, Samples};
 use media::packetize::{MAX_PAYLOAD, Packetizer};
 use units::{Codec, Time};
 
@@ -15,7 +15,7 @@ use super::feed::{AudioFeed, Feed};
 use super::{Subscriber, SubscriberId, deliver};
 use crate::api::{Error, FileMode, Result, Status};
 use crate::codec::audio_encoder;
-use crate::shell::next_id;
+use crate::shell::random_seed;
 use crate::shell::worker::Worker;
 
 /// How many 20 ms frames may wait for the encoder, one second. Past it a push answers [`Status::Busy`].
@@ -75,7 +75,7 @@ impl AudioSource {
             .map_err(|error| Error::new(Status::UnsupportedCodec, error.to_string()))?;
         let encoding = Arc::<Encoding>::default();
         Encoding::start(&encoding, encoder)?;
-        let framer = Some(Mutex::new(AudioFramer::new(channels)));
+        let framer = Some(Mutex::new(AudioFramer::new(channels)?));
         Ok(Arc::new(Self { framer, encoding, feed }))
     }
 
@@ -86,18 +86,15 @@ impl AudioSource {
 
     /// Takes interleaved 16-bit sound.
     pub(crate) fn push_i16(&self, samples: &[i16], rate: u32, channels: u16, captured: Time) -> Result<()> {
-        self.push(|framer| framer.push_i16(samples, rate, channels, captured))
+        self.push(Samples::I16(samples), rate, channels, captured)
     }
 
     /// Takes interleaved sound of ±1.0.
     pub(crate) fn push_f32(&self, samples: &[f32], rate: u32, channels: u16, captured: Time) -> Result<()> {
-        self.push(|framer| framer.push_f32(samples, rate, channels, captured))
+        self.push(Samples::F32(samples), rate, channels, captured)
     }
 
-    fn push(
-        &self,
-        push: impl FnOnce(&mut AudioFramer) -> std::result::Result<(), media::frame::FrameError>,
-    ) -> Result<()> {
+    fn push(&self, samples: Samples<'_>, rate: u32, channels: u16, captured: Time) -> Result<()> {
         let Some(framer) = &self.framer else {
             return Err(Error::new(Status::InvalidState, "this source takes Opus packets"));
         };
@@ -105,8 +102,8 @@ impl AudioSource {
             return Err(Error::new(Status::Busy, "a second of sound waits for the encoder already"));
         }
         let mut framer = framer.lock().unwrap_or_else(PoisonError::into_inner);
-        push(&mut framer)?;
-        while let Some(frame) = framer.pop() {
+        framer.push(captured, rate, channels, samples)?;
+        while let Some(frame) = framer.poll() {
             self.encoding.offer(frame);
         }
         Ok(())
@@ -170,7 +167,7 @@ impl Default for Encoding {
     fn default() -> Self {
         let state = State {
             subscribers: Vec::new(),
-            packetizer: Packetizer::new(Codec::Opus, next_id() as u16),
+            packetizer: Packetizer::new(Codec::Opus, random_seed()),
             frames: VecDeque::new(),
             ended: false,
         };

@@ -11,6 +11,7 @@ use media::codec::VideoEncoder;
 use media::fanout::{EncoderControl, target_rate};
 use media::frame::{EncodedFrame, VideoFrame};
 use media::packetize::{MAX_PAYLOAD, Packetizer};
+use media::rtp::RtpPayload;
 use units::{Codec, MediaKind, Time};
 
 use super::feed::{Feed, VideoFeed};
@@ -18,7 +19,7 @@ use super::{Subscriber, SubscriberId, deliver};
 use crate::api::{EncodedSourceObserver, Error, FileMode, Result, Status};
 use crate::codec::{EncoderSettings, video_encoder};
 use crate::shell::worker::Worker;
-use crate::shell::{clock, next_id};
+use crate::shell::{clock, random_seed};
 
 /// Rate that is assumed until pictures have shown theirs, in frames per second.
 const ASSUMED_FRAME_RATE: u32 = 30;
@@ -182,11 +183,7 @@ impl VideoSource {
     /// Passes a need for a keyframe on to the app that encodes by itself.
     fn ask_app(&self, encoding: &Encoding) {
         let Input::Encoded { observer: Some(observer), .. } = &self.input else { return };
-        let asked = {
-            let mut state = encoding.lock();
-            let wanted = state.control.keyframe_wanted(clock::now());
-            std::mem::replace(&mut state.keyframe_asked, wanted) != wanted && wanted
-        };
+        let asked = encoding.lock().control.ask_app(clock::now());
         if asked {
             let (width, height) = ASSUMED_SIZE;
             observer.on_target_bitrate(target_rate(width, height, ASSUMED_FRAME_RATE));
@@ -224,14 +221,20 @@ struct State {
     pending: Option<VideoFrame>,
     /// The picture encoded last, encoded again at once for a subscriber that comes between two pictures.
     last: Option<VideoFrame>,
-    keyframe_asked: bool,
     ended: bool,
 }
 
 impl State {
-    /// Returns the subscribers that can decode the frame being encoded.
-    fn recipients(&self) -> Vec<Subscriber> {
-        self.subscribers.iter().filter(|s| self.control.receives(s.id.0)).cloned().collect()
+    /// Makes the payloads of an encoded frame; returns them with the subscribers that can decode it.
+    fn packetize(&mut self, frame: &EncodedFrame) -> (Vec<Subscriber>, Vec<RtpPayload>) {
+        self.control.encoded(clock::now(), frame.keyframe);
+        let recipients = self.subscribers.iter().filter(|s| self.control.receives(s.id.0)).cloned().collect();
+        (recipients, self.packetizer.packetize(frame, MAX_PAYLOAD))
+    }
+
+    /// Returns whether a subscriber waits for its first keyframe.
+    fn newcomer_waits(&self) -> bool {
+        self.subscribers.iter().any(|subscriber| !self.control.receives(subscriber.id.0))
     }
 }
 
@@ -240,10 +243,9 @@ impl Encoding {
         let state = State {
             control: EncoderControl::new(),
             subscribers: Vec::new(),
-            packetizer: Packetizer::new(codec, next_id() as u16),
+            packetizer: Packetizer::new(codec, random_seed()),
             pending: None,
             last: None,
-            keyframe_asked: false,
             ended: false,
         };
         Self { codec, state: Mutex::new(state), wake: Condvar::new(), worker: Mutex::default() }
@@ -258,7 +260,7 @@ impl Encoding {
 
     fn subscribe(&self, subscriber: Subscriber) {
         let mut state = self.lock();
-        state.control.subscribe(clock::now(), subscriber.id.0);
+        state.control.subscribe(subscriber.id.0);
         state.subscribers.push(subscriber);
         // Subscribers of one engine must stand together, see `deliver`.
         state.subscribers.sort_by_key(|s| (Arc::as_ptr(&s.queue) as usize, s.id));
@@ -283,13 +285,7 @@ impl Encoding {
 
     /// Sends an encoded frame to the subscribers that can decode it.
     fn pass(&self, frame: &EncodedFrame) {
-        let mut state = self.lock();
-        if !state.control.passes(clock::now(), frame.keyframe) {
-            return;
-        }
-        let recipients = state.recipients();
-        let payloads = state.packetizer.packetize(frame, MAX_PAYLOAD);
-        drop(state);
+        let (recipients, payloads) = self.lock().packetize(frame);
         deliver(&recipients, payloads);
     }
 
@@ -322,13 +318,13 @@ impl<'a> Encoder<'a> {
     }
 
     fn run(mut self) {
-        while let Some((frame, keyframe, recipients)) = self.next() {
+        while let Some((frame, keyframe)) = self.next() {
             // Links turn the time stamp into RTP time, which must never run backwards.
             let timestamp = frame.timestamp().max(self.last + Duration::from_millis(1));
             self.last = timestamp;
             match self.encode(&frame.at(timestamp), keyframe) {
                 Ok(Some(encoded)) => {
-                    let payloads = self.encoding.lock().packetizer.packetize(&encoded, MAX_PAYLOAD);
+                    let (recipients, payloads) = self.encoding.lock().packetize(&encoded);
                     deliver(&recipients, payloads);
                 }
                 Ok(None) => {}
@@ -346,7 +342,7 @@ impl<'a> Encoder<'a> {
     }
 
     /// Waits for a picture that somebody receives; returns none at the source's end.
-    fn next(&mut self) -> Option<(VideoFrame, bool, Vec<Subscriber>)> {
+    fn next(&mut self) -> Option<(VideoFrame, bool)> {
         let mut state = self.encoding.lock();
         loop {
             if state.ended {
@@ -359,13 +355,13 @@ impl<'a> Encoder<'a> {
                     state.last = Some(frame.clone());
                     Some(frame)
                 }
-                None if state.control.newcomer_waits() => state.last.clone().map(|frame| frame.at(now)),
+                None if state.newcomer_waits() => state.last.clone().map(|frame| frame.at(now)),
                 None => None,
             };
             let decision = frame.as_ref().map(|_| state.control.next_frame(now));
             match (frame, decision) {
                 (Some(frame), Some(decision)) if decision.encode => {
-                    return Some((frame, decision.keyframe, state.recipients()));
+                    return Some((frame, decision.keyframe));
                 }
                 _ => state = self.encoding.wake.wait(state).unwrap_or_else(PoisonError::into_inner),
             }
@@ -391,7 +387,7 @@ impl<'a> Encoder<'a> {
             _ => {
                 let settings = EncoderSettings { width: size.0, height: size.1, rate, frames_per_second };
                 self.encoder =
-                    Some((video_encoder(self.encoding.codec, &settings)?, size, frames_per_second));
+                    Some((video_encoder(self.encoding.codec, settings)?, size, frames_per_second));
             }
         }
         let (encoder, ..) = self.encoder.as_mut().expect("made above");
