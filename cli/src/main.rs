@@ -1,1 +1,59 @@
-fn main() {}
+//! The `parlor` command: a server, a caller, a demo and the benches.
+
+mod bench;
+mod call;
+mod demo;
+mod participant;
+mod probe;
+mod progress;
+mod report;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+/// Parlor: name a channel, add your streams, join.
+#[derive(Parser)]
+#[command(version, about)]
+struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Run the signalling server.
+    Serve(parlor_server::cli::ServeArgs),
+    /// Join a channel, send and receive, and report what came.
+    Call(call::CallArgs),
+    /// Run a server and two sessions that call each other, all in this process.
+    Demo(demo::DemoArgs),
+    /// Measure.
+    Bench(bench::BenchArgs),
+}
+
+fn main() -> ExitCode {
+    let arguments = Arguments::parse();
+    let outcome = match arguments.command {
+        Command::Serve(arguments) => return parlor_server::cli::run(arguments),
+        Command::Call(arguments) => call::run(&arguments),
+        Command::Demo(arguments) => demo::run(&arguments),
+        Command::Bench(arguments) => bench::run(&arguments),
+    };
+    match outcome {
+        Ok(true) => ExitCode::SUCCESS,
+        Ok(false) => ExitCode::FAILURE,
+        Err(error) => {
+            eprintln!("parlor: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// Logs to standard error what `RUST_LOG` asks for, and nothing else.
+fn log_to_stderr() {
+    tracing_subscriber::fmt()
+        .with_env_filter(tracing_subscriber::EnvFilter::from_default_env())
+        .with_writer(std::io::stderr)
+        .init();
+}

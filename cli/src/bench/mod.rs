@@ -1,0 +1,104 @@
+//! `parlor bench`: measurements, printed as one JSON object.
+
+mod crew;
+mod machine;
+mod mesh;
+mod setup;
+
+use clap::{Args, Subcommand};
+use parlor::api::{Error, Result, Status};
+use serde_json::{Value, json};
+
+/// Arguments of `parlor bench`.
+#[derive(Args)]
+pub struct BenchArgs {
+    #[command(subcommand)]
+    bench: Bench,
+}
+
+#[derive(Subcommand)]
+enum Bench {
+    /// From join() to the first decoded remote picture, and from a new link to an open data channel.
+    Setup(setup::SetupArgs),
+    /// CPU time of a sender with 1, 2, 4 and 6 receivers of one 720p stream.
+    Mesh(mesh::MeshArgs),
+    /// The sending process of `mesh`.
+    #[command(hide = true)]
+    Sender(crew::CrewArgs),
+    /// The receiving process of `mesh`.
+    #[command(hide = true)]
+    Receivers(crew::CrewArgs),
+}
+
+/// How a bench prints.
+#[derive(Args, Clone, Copy)]
+pub struct OutputArgs {
+    /// Print one JSON object and nothing else.
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// Runs a bench; returns whether it could measure.
+pub fn run(arguments: &BenchArgs) -> Result<bool> {
+    crate::log_to_stderr();
+    match &arguments.bench {
+        Bench::Setup(arguments) => setup::run(arguments),
+        Bench::Mesh(arguments) => mesh::run(arguments),
+        Bench::Sender(arguments) => crew::send(arguments),
+        Bench::Receivers(arguments) => crew::receive(arguments),
+    }?;
+    Ok(true)
+}
+
+/// Prints what a bench measured.
+fn print(bench: &str, rows: &[Value], ratios: Value, output: OutputArgs) {
+    if output.json {
+        println!(
+            "{}",
+            json!({
+                "bench": bench,
+                "machine": machine::description(),
+                "versions": { "parlor": env!("CARGO_PKG_VERSION") },
+                "rows": rows,
+                "ratios": ratios,
+            })
+        );
+        return;
+    }
+    println!("{bench} on {}", machine::description());
+    for row in rows {
+        let fields: Vec<_> = row.as_object().into_iter().flatten().map(|(k, v)| format!("{k} {v}")).collect();
+        println!("  {}", fields.join("  "));
+    }
+    if ratios.as_object().is_some_and(|ratios| !ratios.is_empty()) {
+        println!("  ratios {ratios}");
+    }
+}
+
+/// Returns the value below which `percent` of the sorted values lie, by the nearest rank.
+fn percentile(sorted: &[f64], percent: usize) -> f64 {
+    let rank = (sorted.len() * percent).div_ceil(100).clamp(1, sorted.len().max(1));
+    sorted.get(rank - 1).copied().unwrap_or(f64::NAN)
+}
+
+fn tenth(value: f64) -> f64 {
+    (value * 10.0).round() / 10.0
+}
+
+fn failed(what: &str, error: impl std::fmt::Display) -> Error {
+    Error::new(Status::Internal, format!("{what}: {error}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn percentiles_go_by_the_nearest_rank() {
+        let values: Vec<f64> = (1..=50).map(f64::from).collect();
+        assert_eq!(percentile(&values, 50), 25.0);
+        assert_eq!(percentile(&values, 95), 48.0);
+        assert_eq!(percentile(&[7.0], 95), 7.0);
+        assert!(percentile(&[], 50).is_nan());
+    }
+}

@@ -1,0 +1,18 @@
+//! The process's clock: every time stamp of every engine, session and source is on it.
+
+use std::time::Instant;
+
+use once_cell::sync::Lazy;
+use units::Time;
+
+static EPOCH: Lazy<Instant> = Lazy::new(Instant::now);
+
+/// Returns the instant that [`Time::ZERO`] stands for.
+pub(crate) fn epoch() -> Instant {
+    *EPOCH
+}
+
+/// Returns the time now.
+pub(crate) fn now() -> Time {
+    Time::ZERO + EPOCH.elapsed()
+}

@@ -1,0 +1,156 @@
+//! The dispatcher thread of a session: calls the app's listener, one event after the other.
+
+use std::collections::VecDeque;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+
+use super::worker::Worker;
+use crate::api::{Event, Listener, Result};
+
+/// How many events may wait for the app. Past it messages are dropped and counted; lifecycle events are always
+/// taken, and membership bounds how many of those there can be.
+const EVENT_QUEUE: usize = 4096;
+
+#[derive(Default)]
+struct State {
+    events: VecDeque<Event>,
+    dropped_messages: u64,
+    closed: bool,
+}
+
+#[derive(Default)]
+struct Shared {
+    state: Mutex<State>,
+    wake: Condvar,
+}
+
+impl Shared {
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Feeds the dispatcher; held by the network thread. Clones feed the same thread.
+#[derive(Clone)]
+pub(crate) struct EventQueue(Arc<Shared>);
+
+impl EventQueue {
+    /// Queues an event; after the session was closed it goes nowhere.
+    pub(crate) fn push(&self, event: Event) {
+        let mut state = self.0.lock();
+        if state.closed {
+            return;
+        }
+        if state.events.len() >= EVENT_QUEUE && matches!(event, Event::Data { .. }) {
+            state.dropped_messages += 1;
+            if state.dropped_messages.is_power_of_two() {
+                tracing::warn!(dropped = state.dropped_messages, "the app is too slow for its messages");
+            }
+            return;
+        }
+        state.events.push_back(event);
+        self.0.wake.notify_one();
+    }
+}
+
+/// Owns the dispatcher thread of one session.
+pub(crate) struct Dispatcher {
+    shared: Arc<Shared>,
+    thread: Worker,
+}
+
+impl Dispatcher {
+    /// Starts the thread. It holds the only reference to the listener and drops it at its end.
+    pub(crate) fn start(listener: Arc<dyn Listener>) -> Result<Self> {
+        let shared = Arc::<Shared>::default();
+        let queue = Arc::clone(&shared);
+        let thread = Worker::start("parlor-events", move || run(&queue, &*listener))?;
+        Ok(Self { shared, thread })
+    }
+
+    /// Returns the feeding end.
+    pub(crate) fn queue(&self) -> EventQueue {
+        EventQueue(Arc::clone(&self.shared))
+    }
+
+    /// Ends the thread. Once this has returned the listener is not called any more and was dropped; called from
+    /// the listener itself, that holds from the listener's return on.
+    pub(crate) fn close(&self) {
+        {
+            let mut state = self.shared.lock();
+            state.closed = true;
+            state.events.clear();
+        }
+        self.shared.wake.notify_all();
+        self.thread.join();
+    }
+}
+
+fn run(shared: &Shared, listener: &dyn Listener) {
+    loop {
+        let event = {
+            let mut state = shared.lock();
+            loop {
+                if state.closed {
+                    return;
+                }
+                if let Some(event) = state.events.pop_front() {
+                    break event;
+                }
+                state = shared.wake.wait(state).unwrap_or_else(PoisonError::into_inner);
+            }
+        };
+        if catch_unwind(AssertUnwindSafe(|| listener.on_event(&event))).is_err() {
+            tracing::error!(event = event.name(), "the app's listener panicked");
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::mpsc::{self, Sender};
+
+    use super::*;
+
+    struct Recorder(Sender<&'static str>);
+
+    impl Listener for Recorder {
+        fn on_event(&self, event: &Event) {
+            self.0.send(event.name()).unwrap();
+            assert!(event.name() != "going-away", "the listener's own bug");
+        }
+    }
+
+    #[test]
+    fn events_come_in_order_and_a_panicking_listener_goes_on_receiving() {
+        let (sender, received) = mpsc::channel();
+        let dispatcher = Dispatcher::start(Arc::new(Recorder(sender))).unwrap();
+        let queue = dispatcher.queue();
+        queue.push(Event::GoingAway { retry_after_ms: 1 });
+        queue.push(Event::Left { reason: None });
+        assert_eq!(received.recv().unwrap(), "going-away");
+        assert_eq!(received.recv().unwrap(), "left");
+        dispatcher.close();
+        queue.push(Event::Left { reason: None });
+        assert!(received.recv().is_err(), "the listener was dropped, nothing comes after close");
+    }
+
+    #[test]
+    fn closing_from_inside_the_listener_returns() {
+        struct Closer(Mutex<Option<Arc<Dispatcher>>>, Sender<()>);
+        impl Listener for Closer {
+            fn on_event(&self, _: &Event) {
+                if let Some(dispatcher) = self.0.lock().unwrap().take() {
+                    dispatcher.close();
+                    self.1.send(()).unwrap();
+                }
+            }
+        }
+        let (sender, received) = mpsc::channel();
+        let closer = Arc::new(Closer(Mutex::default(), sender));
+        let dispatcher = Arc::new(Dispatcher::start(Arc::clone(&closer) as Arc<dyn Listener>).unwrap());
+        *closer.0.lock().unwrap() = Some(Arc::clone(&dispatcher));
+        dispatcher.queue().push(Event::Left { reason: None });
+        received.recv().unwrap();
+    }
+}

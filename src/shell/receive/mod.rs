@@ -1,0 +1,51 @@
+//! Received media: remote tracks, the decoder thread of each video track, the playout thread of all sound.
+
+mod audio;
+mod playout;
+mod video;
+
+use std::sync::Arc;
+
+use units::{MediaKind, PeerId};
+
+pub(crate) use audio::RemoteAudio;
+pub(crate) use playout::Playout;
+pub(crate) use video::RemoteVideo;
+
+use crate::api::TrackStats;
+
+/// A track that a remote peer sends, shared by the network thread, a media thread and the app's handle.
+#[derive(Clone)]
+pub(crate) struct RemoteTrack {
+    pub(crate) peer: PeerId,
+    pub(crate) media: RemoteMedia,
+}
+
+/// What the track carries.
+#[derive(Clone)]
+pub(crate) enum RemoteMedia {
+    Video(Arc<RemoteVideo>),
+    Audio(Arc<RemoteAudio>),
+}
+
+impl RemoteTrack {
+    /// Returns the track's figures.
+    pub(crate) fn stats(&self) -> TrackStats {
+        match &self.media {
+            RemoteMedia::Video(video) => TrackStats { kind: Some(MediaKind::Video), ..video.stats() },
+            RemoteMedia::Audio(audio) => TrackStats { kind: Some(MediaKind::Audio), ..audio.stats() },
+        }
+    }
+
+    /// Ends the track once its session is closed: its sink is not called any more when this has returned, except
+    /// by the call that this is inside of.
+    pub(crate) fn close(&self) {
+        match &self.media {
+            RemoteMedia::Video(video) => {
+                video.end();
+                video.join();
+            }
+            RemoteMedia::Audio(audio) => audio.set_sink(None),
+        }
+    }
+}
