@@ -197,7 +197,7 @@ impl Listener for ListenerBridge {
 }
 
 /// Lends an event to C for as long as the facade lends it to us.
-fn translate(event: &Event) -> parlor_event {
+pub(crate) fn translate(event: &Event) -> parlor_event {
     use parlor_event_type as tag;
     let none = parlor_event {
         struct_size: size_of::<parlor_event>(),

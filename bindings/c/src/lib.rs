@@ -16,6 +16,7 @@ mod guard;
 mod handle;
 mod last_error;
 mod log;
+mod names;
 mod peers;
 mod record;
 mod reference;
