@@ -20,6 +20,7 @@ use crate::api::{
     AudioSink, Credential, Error, Listener, MediaStream, PeerInfo, PeerStats, Result,
     SessionConfig, SessionState, Status, TrackStats, VideoSink,
 };
+use crate::signal::{SignalClient, SignalConfig};
 
 /// What the network thread tells and the app's handle shows.
 #[derive(Default)]
@@ -73,6 +74,11 @@ impl SessionHandle {
         check_url(&config)?;
         let video_codecs = video_codecs(&config.video_codecs)?;
         let ice_servers = ice_servers(&config)?;
+        let client = SignalClient::new(&SignalConfig {
+            extra_roots: config.extra_roots_pem.into_iter().collect(),
+            ..SignalConfig::default()
+        })
+        .map_err(|error| Error::new(Status::InvalidArgument, error.to_string()))?;
         let engine = match config.engine {
             Some(engine) => engine.0,
             None => Engine::shared()?,
@@ -90,7 +96,7 @@ impl SessionHandle {
             ice_servers,
             video_codecs,
             include_sender_metadata: config.include_sender_metadata,
-            extra_roots_pem: config.extra_roots_pem,
+            client,
             shared: Arc::clone(&shared),
             events: dispatcher.queue(),
         };

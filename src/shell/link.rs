@@ -64,8 +64,8 @@ impl LinkRunner {
             ..LinkConfig::new(clock::epoch(), context.certificate.clone())
         };
         let mut link = Link::new(now, &config).map_err(failed)?;
-        for address in wires.local_addresses() {
-            link.add_local_candidate(LocalCandidate::Host { address }).map_err(failed)?;
+        for addr in wires.local_addresses() {
+            link.add_local_candidate(LocalCandidate::Host { addr }).map_err(failed)?;
         }
         wires.add_ufrag(link.ufrag(), key.1);
         wires.gather(now, key.1, ice_servers);
@@ -106,7 +106,6 @@ impl LinkRunner {
                     kind: track.kind,
                     msid_stream: msid,
                     msid_track: track.msid_track,
-                    codec: sources.get(&track.id).and_then(TrackSource::fixed_codec),
                 };
                 if let Err(error) = self.link.add_track(local) {
                     tracing::error!(%error, "a local track could not be added to a link");
@@ -135,13 +134,17 @@ impl LinkRunner {
                 })
             }
             LinkCommand::AddCandidate(candidate) => {
-                let candidate = candidate.map(|candidate| transport::IceCandidate {
-                    candidate: candidate.candidate,
-                    mid: candidate.sdp_mid,
-                    mline: candidate.sdp_mline_index,
-                    ufrag: candidate.username_fragment,
-                });
-                if let Err(error) = self.link.add_remote_candidate(candidate) {
+                // An empty candidate says that there are no more (RFC 8838 section 14).
+                let (line, mid, position, ufrag) = match &candidate {
+                    Some(candidate) => (
+                        candidate.candidate.as_str(),
+                        candidate.sdp_mid.as_deref(),
+                        candidate.sdp_mline_index,
+                        candidate.username_fragment.as_deref(),
+                    ),
+                    None => ("", None, None, None),
+                };
+                if let Err(error) = self.link.add_remote_candidate(line, mid, position, ufrag) {
                     tracing::debug!(%error, "a remote candidate is of no use");
                 }
                 None
@@ -229,15 +232,15 @@ impl LinkRunner {
 
     /// Sends a frame's payloads.
     pub(super) fn send(&mut self, now: Time, track: TrackId, payloads: &[RtpPayload]) {
-        self.link.send_rtp(
-            now,
-            track,
-            payloads.iter().map(|payload| transport::RtpPayload {
+        let payloads: Vec<_> = payloads
+            .iter()
+            .map(|payload| transport::RtpPayload {
                 timestamp: payload.timestamp,
                 marker: payload.marker,
                 payload: payload.payload.clone(),
-            }),
-        );
+            })
+            .collect();
+        self.link.send_rtp(now, track, &payloads);
     }
 
     /// Queues what the link wants to send.
@@ -251,7 +254,7 @@ impl LinkRunner {
     pub(super) fn gathered(&mut self, gathered: Gathered) {
         match gathered {
             Gathered::Reflexive { address, base } => {
-                let candidate = LocalCandidate::ServerReflexive { address, base };
+                let candidate = LocalCandidate::ServerReflexive { addr: address, base };
                 if let Err(error) = self.link.add_local_candidate(candidate) {
                     tracing::debug!(%error, "a gathered candidate is of no use");
                 }
@@ -308,22 +311,22 @@ impl LinkRunner {
 
     /// Renews and returns the link's figures.
     pub(super) fn renew_stats(&mut self, now: Time) -> PeerStats {
-        let stats = self.link.stats(now);
+        let stats = self.link.stats();
         let elapsed = (now - self.stats_at).as_micros().max(1) as u64;
         let rate = |new: u64, old: u64| BitRate::from_bps(new.saturating_sub(old) * 8 * 1_000_000 / elapsed);
         self.stats = PeerStats {
-            round_trip: stats.rtt,
+            round_trip: stats.round_trip,
             bytes_sent: stats.bytes_sent,
             bytes_received: stats.bytes_received,
             send_rate: rate(stats.bytes_sent, self.stats.bytes_sent),
             receive_rate: rate(stats.bytes_received, self.stats.bytes_received),
-            packets_lost: stats.packets_lost,
-            packets_received: stats.packets_received,
+            packets_lost: stats.receivers.iter().map(|receiver| u64::from(receiver.packets_lost)).sum(),
+            packets_received: stats.receivers.iter().map(|receiver| receiver.packets).sum(),
         };
         self.stats_at = now;
         for receiver in self.receivers.values_mut() {
             if let (Some(video), Some(RemoteMedia::Video(media))) = (&mut receiver.video, &receiver.media) {
-                stats.rtt.into_iter().for_each(|rtt| video.set_round_trip(rtt));
+                stats.round_trip.into_iter().for_each(|rtt| video.set_round_trip(rtt));
                 media.update(&video.stats());
             }
         }

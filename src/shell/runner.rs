@@ -17,7 +17,7 @@ use super::receive::{RemoteAudio, RemoteMedia, RemoteTrack, RemoteVideo};
 use super::source::TrackSource;
 use super::events;
 use crate::net::{Ready, ReceiveBuffers};
-use crate::signal::{SignalClient, SignalConfig, SignalHandle};
+use crate::signal::{self, SignalClient, SignalHandle};
 
 /// How often the figures of links and tracks are renewed.
 const STATS_INTERVAL: Duration = Duration::from_millis(500);
@@ -31,7 +31,7 @@ pub(crate) struct Setup {
     pub(crate) ice_servers: Vec<IceServer>,
     pub(crate) video_codecs: Vec<Codec>,
     pub(crate) include_sender_metadata: bool,
-    pub(crate) extra_roots_pem: Option<String>,
+    pub(crate) client: SignalClient,
     pub(crate) shared: Arc<Shared>,
     pub(crate) events: EventQueue,
 }
@@ -41,7 +41,7 @@ pub(super) struct SessionRunner {
     key: SessionKey,
     machine: Session,
     url: String,
-    signal_config: SignalConfig,
+    client: SignalClient,
     video_codecs: Vec<Codec>,
     shared: Arc<Shared>,
     events: EventQueue,
@@ -72,7 +72,7 @@ impl SessionRunner {
             key,
             machine: Session::new(config),
             url: setup.url,
-            signal_config: SignalConfig { extra_roots_pem: setup.extra_roots_pem, ..SignalConfig::default() },
+            client: setup.client,
             video_codecs: setup.video_codecs,
             shared: setup.shared,
             events: setup.events,
@@ -289,16 +289,16 @@ impl SessionRunner {
             SignalCommand::Connect { credential } => {
                 let connection = super::next_id();
                 let (key, queue) = (self.key, Arc::clone(context.queue));
-                let sink = Arc::new(move |event| queue.report(Command::Signal(key, connection, event)));
+                let sink = Arc::new(move |event| {
+                    queue.report(Command::Signal(key, connection, reported(event)));
+                });
                 let credential = match &credential {
                     session::ConnectCredential::Key(key) => protocol::url::Credential::Key(key),
                     session::ConnectCredential::Token(token) => protocol::url::Credential::Token(token),
                 };
                 match protocol::url::build_connect_url(&self.url, credential) {
                     Ok(url) => {
-                        let handle =
-                            SignalClient::connect(context.runtime, url, &self.signal_config, sink);
-                        self.signal = Some((connection, handle));
+                        self.signal = Some((connection, self.client.connect(context.runtime, url, sink)));
                     }
                     Err(error) => {
                         // The base was checked at creation, so this is about the credential.
@@ -453,5 +453,14 @@ impl SessionRunner {
                 *known = stats;
             }
         }
+    }
+}
+
+fn reported(event: signal::SignalEvent) -> SignalEvent {
+    match event {
+        signal::SignalEvent::Opened => SignalEvent::Opened,
+        signal::SignalEvent::Text(text) => SignalEvent::Text(text),
+        signal::SignalEvent::Closed { code, reason } => SignalEvent::Closed { code, reason },
+        signal::SignalEvent::Failed { reason } => SignalEvent::Failed { reason },
     }
 }

@@ -96,8 +96,9 @@ impl Wires {
 
     /// Queues a datagram of a link.
     pub(super) fn queue(&mut self, link: LinkId, transmit: transport::Transmit) {
-        self.demux.note_sent(link, &transmit.data);
-        self.sockets.queue(Transmit { local: transmit.local, remote: transmit.remote, data: transmit.data });
+        let transport::Transmit { local, remote, data } = transmit;
+        self.demux.note_sent(link, &data);
+        self.sockets.queue(Transmit { local, remote, data: data.into() });
     }
 
     /// Writes what is queued.

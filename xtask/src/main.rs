@@ -1,1 +1,73 @@
-fn main() {}
+//! Parlor's task runner. The `Makefile` and CI call nothing else, so what passes here passes there.
+
+mod boundaries;
+mod c_library;
+mod ci;
+mod command;
+mod demo;
+mod header;
+mod install;
+mod lint;
+mod project;
+mod setup;
+mod test;
+mod web;
+
+use std::process::ExitCode;
+
+use install::Destination;
+
+/// What every task returns; the error is printed and ends the run.
+type Result<T = (), E = Box<dyn std::error::Error>> = std::result::Result<T, E>;
+
+const USAGE: &str = "\
+cargo xtask <task>
+
+  setup [--test]        installs the system packages that building needs; with --test, those of all tests too
+  demo [ARGS]           runs `parlor demo`: a server and two sessions that call each other
+  test                  runs every test that this machine can run
+  lint                  checks formatting, clippy, boundaries, the C header and the licences
+  boundaries            checks who uses what, as ARCHITECTURE.md says
+  header [--check]      writes include/parlor.h, or fails when it is not up to date
+  web [build|test]      builds web/dist, or tests it in Chromium
+  install --prefix P [--destdir D] [--profile NAME]
+                        builds libparlor and installs it with its headers and package files
+  ci [--list | STEP..]  runs CI's steps, all or the named ones";
+
+fn main() -> ExitCode {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
+    match run(&arguments) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(arguments: &[&str]) -> Result {
+    match arguments {
+        ["setup"] => setup::run(setup::For::Building),
+        ["setup", "--test"] => setup::run(setup::For::Testing),
+        ["demo", rest @ ..] => demo::run(rest),
+        ["test"] => test::run(),
+        ["lint"] => lint::run(),
+        ["boundaries"] => boundaries::run(),
+        ["header"] => header::write(),
+        ["header", "--check"] => header::check(),
+        ["web"] | ["web", "build"] => web::build(),
+        ["web", "test"] => web::test(),
+        ["install", options @ ..] => install::run(&Destination::parse(options)?),
+        ["ci", "--list"] => {
+            ci::list();
+            Ok(())
+        }
+        ["ci", steps @ ..] => ci::run(steps),
+        ["help" | "--help" | "-h"] => {
+            println!("{USAGE}");
+            Ok(())
+        }
+        _ => Err(format!("unknown arguments\n\n{USAGE}").into()),
+    }
+}

@@ -1,1 +1,23 @@
 //! The server's channels, presence, routing and limits, sans-IO.
+//!
+//! A [`Hub`] is told what happens on the sockets ([`Input`]) and says what to do with them ([`Output`]). It
+//! opens no socket, reads no clock and draws no random number, so a test drives it on a virtual clock.
+
+#![forbid(unsafe_code)]
+
+mod channel;
+mod config;
+mod grants;
+mod hub;
+mod io;
+mod outbox;
+mod pattern;
+mod rate;
+mod requests;
+
+pub use config::Config;
+pub use grants::{Action, Actions, Grants};
+pub use hub::Hub;
+pub use io::{AppId, ConnectionId, Input, NewConnection, Output};
+pub use pattern::{Pattern, PatternError};
+pub use rate::Rate;

@@ -210,11 +210,10 @@ mod tests {
     fn a_packed_i420_picture_of_odd_size_splits_into_its_planes() {
         let data = Bytes::from(vec![0; 5 * 3 + 2 * (3 * 2)]);
         let frame = VideoFrame::packed(PixelFormat::I420, 5, 3, data, Time::ZERO).unwrap();
-        assert_eq!(frame.planes().iter().map(|p| (p.stride, p.data.len())).collect::<Vec<_>>(), [
-            (5, 15),
-            (3, 6),
-            (3, 6)
-        ]);
+        assert_eq!(
+            frame.planes().iter().map(|p| (p.stride, p.data.len())).collect::<Vec<_>>(),
+            [(5, 15), (3, 6), (3, 6)]
+        );
     }
 
     #[test]

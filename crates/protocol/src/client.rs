@@ -4,12 +4,12 @@ use serde::Serialize;
 use serde_json::Value;
 
 use crate::fields::Fields;
-use crate::{ErrorCode, FrameError, names};
+use crate::{ErrorCode, FrameError, limits, names};
 
 /// A frame from a client to the server.
 ///
-/// A request id, when there is one, comes back in exactly one `ack` or `error`. Without one a success is not
-/// acknowledged and an error comes uncorrelated.
+/// A request id, when there is one, comes back in exactly one `ack` or `error`; only a `ping` is answered by a
+/// bare `pong`. Without one a success is not acknowledged and an error comes uncorrelated.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 #[serde(tag = "type", rename_all = "snake_case", rename_all_fields = "camelCase")]
 pub enum ClientFrame {
@@ -65,8 +65,9 @@ impl ClientFrame {
     ///
     /// # Errors
     /// `malformed_message` for bad JSON and missing or mistyped fields, `unknown_type`, `missing_data` for a
-    /// payload that is absent, `invalid_channel` and `invalid_peer_id` for names that break the rules. The
-    /// error carries the request id whenever the frame had a valid one.
+    /// payload that is absent, `message_too_large` for one over [`limits::MAX_MESSAGE_SIZE`], `invalid_channel`
+    /// and `invalid_peer_id` for names that break the rules. The error carries the request id whenever the
+    /// frame had a valid one.
     pub fn parse(text: &str) -> Result<Self, FrameError> {
         let mut fields = Fields::parse(text)?;
         match fields.kind() {
@@ -80,12 +81,12 @@ impl ClientFrame {
             }
             "publish" => Ok(Self::Publish {
                 channel: channel(&mut fields)?,
-                data: data(&mut fields)?,
+                data: data(&mut fields, text.len())?,
                 request_id: fields.take_request_id(),
             }),
             "send" => Ok(Self::Send {
                 to: peer_id(&mut fields)?,
-                data: data(&mut fields)?,
+                data: data(&mut fields, text.len())?,
                 request_id: fields.take_request_id(),
             }),
             "ping" => Ok(Self::Ping { request_id: fields.take_request_id() }),
@@ -138,6 +139,29 @@ fn peer_id(fields: &mut Fields) -> Result<String, FrameError> {
     }
 }
 
-fn data(fields: &mut Fields) -> Result<Value, FrameError> {
-    fields.value("data").ok_or_else(|| fields.error(ErrorCode::MissingData, "`data` is missing"))
+fn data(fields: &mut Fields, frame_size: usize) -> Result<Value, FrameError> {
+    let data =
+        fields.value("data").ok_or_else(|| fields.error(ErrorCode::MissingData, "`data` is missing"))?;
+    // Measured only when it can be too large. Written anew, because escapes on the wire do not count.
+    if frame_size > limits::MAX_MESSAGE_SIZE && data.to_string().len() > limits::MAX_MESSAGE_SIZE {
+        return Err(fields.error(ErrorCode::MessageTooLarge, "`data` is larger than `maxMessageSize`"));
+    }
+    Ok(data)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn data_is_measured_without_its_envelope_and_its_escapes() {
+        let frame = |data: &str| {
+            let text = format!(r#"{{"type":"send","to":"c0de","requestId":"r","data":"{data}"}}"#);
+            ClientFrame::parse(&text).map_err(|error| (error.code, error.request_id))
+        };
+        let too_large = (ErrorCode::MessageTooLarge, Some("r".to_owned()));
+        assert!(frame(&"x".repeat(65_534)).is_ok());
+        assert_eq!(frame(&"x".repeat(65_535)), Err(too_large));
+        assert!(frame(&"\\u0041".repeat(20_000)).is_ok());
+    }
 }

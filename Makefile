@@ -1,0 +1,15 @@
+# One-liners over `cargo xtask`, which says what else there is: `cargo xtask help`.
+
+.PHONY: demo test setup lint header web install clean
+
+demo:        ; cargo xtask demo
+test:        ; cargo xtask test
+setup:       ; cargo xtask setup
+lint:        ; cargo xtask lint
+header:      ; cargo xtask header
+web:         ; cargo xtask web
+
+PREFIX ?= /usr/local
+install:     ; cargo xtask install --prefix $(PREFIX) $(if $(DESTDIR),--destdir $(DESTDIR))
+
+clean:       ; cargo clean && rm -rf web/dist web/node_modules

@@ -1,0 +1,142 @@
+//! One channel: who is in it, and who still seems to be.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use protocol::{Map, Member, limits};
+use units::Time;
+
+use crate::io::ConnectionId;
+
+/// Room in a snapshot for everything but the entries: type, channel name, brackets.
+const SNAPSHOT_ENVELOPE: usize = 4_096;
+
+/// Most bytes of all live members' entries together; one more member is refused with `channel_full`. A
+/// snapshot cannot be split, and clients close on a larger frame.
+const MAX_ROSTER_BYTES: usize = limits::MAX_SERVER_FRAME_SIZE - SNAPSHOT_ENVELOPE;
+
+/// What the others may know about a peer. Lives as long as its connection.
+#[derive(Debug)]
+pub(crate) struct Identity {
+    pub(crate) peer: Arc<str>,
+    pub(crate) metadata: Option<Map>,
+    /// Size of the roster entry, in bytes of JSON with its comma.
+    entry_bytes: usize,
+}
+
+impl Identity {
+    pub(crate) fn new(peer_id: String, metadata: Option<Map>) -> Self {
+        let entry = Member { peer_id, metadata };
+        let entry_bytes = serde_json::to_string(&entry).map_or(0, |text| text.len()) + 1;
+        Self { peer: entry.peer_id.into(), metadata: entry.metadata, entry_bytes }
+    }
+
+    pub(crate) fn entry(&self) -> Member {
+        Member { peer_id: self.peer.to_string(), metadata: self.metadata.clone() }
+    }
+}
+
+/// A member with a live connection.
+#[derive(Debug)]
+pub(crate) struct LiveMember {
+    pub(crate) connection: ConnectionId,
+    pub(crate) identity: Arc<Identity>,
+    pub(crate) wants_metadata: bool,
+    pub(crate) sees_presence: bool,
+    /// When it joined, in the hub's own count.
+    joined_at: u64,
+}
+
+/// A member whose connection broke a moment ago. Those who knew it have not been told.
+#[derive(Debug)]
+struct Lingering {
+    until: Time,
+    /// When its connection broke, in the hub's own count. Members that joined later never heard of it.
+    since: u64,
+}
+
+/// A channel. It exists while it has live members.
+#[derive(Debug, Default)]
+pub(crate) struct Channel {
+    live: BTreeMap<Arc<str>, LiveMember>,
+    lingering: BTreeMap<Arc<str>, Lingering>,
+    roster_bytes: usize,
+}
+
+impl Channel {
+    /// Returns whether nobody is in the channel whom anything could matter to.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.live.is_empty()
+    }
+
+    /// Returns whether one more member would be too many.
+    pub(crate) fn is_full_for(&self, identity: &Identity, max_members: usize) -> bool {
+        self.live.len() >= max_members || self.roster_bytes + identity.entry_bytes > MAX_ROSTER_BYTES
+    }
+
+    /// Adds a live member that is not in the channel yet.
+    pub(crate) fn join(
+        &mut self,
+        connection: ConnectionId,
+        identity: Arc<Identity>,
+        wants_metadata: bool,
+        sees_presence: bool,
+        now: u64,
+    ) {
+        self.roster_bytes += identity.entry_bytes;
+        let peer = Arc::clone(&identity.peer);
+        let member = LiveMember { connection, identity, wants_metadata, sees_presence, joined_at: now };
+        let displaced = self.live.insert(peer, member);
+        debug_assert!(displaced.is_none(), "a peer has one connection, which joins once");
+    }
+
+    /// Returns the member of this peer, for a change of its wishes.
+    pub(crate) fn member_mut(&mut self, peer: &str) -> Option<&mut LiveMember> {
+        self.live.get_mut(peer)
+    }
+
+    /// Removes a live member.
+    pub(crate) fn leave(&mut self, peer: &str) {
+        if let Some(member) = self.live.remove(peer) {
+            self.roster_bytes -= member.identity.entry_bytes;
+        }
+    }
+
+    /// Remembers a removed member as lingering.
+    pub(crate) fn linger(&mut self, peer: Arc<str>, until: Time, since: u64) {
+        self.lingering.insert(peer, Lingering { until, since });
+    }
+
+    /// Forgets a lingering member. Returns until when it would have lingered, and its witnesses.
+    pub(crate) fn end_lingering(&mut self, peer: &str) -> Option<(Time, Vec<ConnectionId>)> {
+        let Lingering { until, since } = self.lingering.remove(peer)?;
+        let witnesses = self.watchers().filter(|member| member.joined_at < since);
+        Some((until, witnesses.map(|member| member.connection).collect()))
+    }
+
+    /// Returns when each lingering member would be given up.
+    pub(crate) fn lingering(&self) -> impl Iterator<Item = (Time, &Arc<str>)> {
+        self.lingering.iter().map(|(peer, lingering)| (lingering.until, peer))
+    }
+
+    /// Returns the live members, in the order of their ids.
+    pub(crate) fn members(&self) -> impl Iterator<Item = &LiveMember> {
+        self.live.values()
+    }
+
+    /// Returns the live members that get presence frames.
+    pub(crate) fn watchers(&self) -> impl Iterator<Item = &LiveMember> {
+        self.live.values().filter(|member| member.sees_presence)
+    }
+
+    /// Returns the roster that one member gets to see: every live member but itself.
+    pub(crate) fn roster_for(&self, peer: &str) -> Vec<Member> {
+        let others = self.live.values().filter(|member| &*member.identity.peer != peer);
+        others.map(|member| member.identity.entry()).collect()
+    }
+
+    /// Returns whether a peer is in the channel or seems to be.
+    pub(crate) fn knows(&self, peer: &str) -> bool {
+        self.live.contains_key(peer) || self.lingering.contains_key(peer)
+    }
+}

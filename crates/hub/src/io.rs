@@ -1,0 +1,120 @@
+//! What goes into a hub and what comes out.
+
+use std::sync::Arc;
+
+use protocol::{ClientFrame, CloseCode, FrameError, Map, Welcome};
+
+use crate::Grants;
+
+/// A tenant. Channels and peers of different apps never meet.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct AppId(u64);
+
+impl AppId {
+    /// Wraps a number that the caller keeps unique.
+    pub const fn new(value: u64) -> Self {
+        Self(value)
+    }
+}
+
+/// A socket. The server numbers its sockets and never uses a number twice.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct ConnectionId(u64);
+
+impl ConnectionId {
+    /// Wraps a number that the caller keeps unique.
+    pub const fn new(value: u64) -> Self {
+        Self(value)
+    }
+
+    /// Returns the number.
+    pub const fn get(self) -> u64 {
+        self.0
+    }
+}
+
+/// A socket whose credential was accepted.
+#[derive(Debug, Clone)]
+pub struct NewConnection {
+    /// The socket.
+    pub connection: ConnectionId,
+    /// The tenant that the credential belongs to.
+    pub app: AppId,
+    /// What the credential allows.
+    pub grants: Arc<Grants>,
+    /// What other peers get to see about this one.
+    pub peer_metadata: Option<Map>,
+    /// The first frame of the connection. Its peer id is the connection's peer id.
+    pub welcome: Welcome,
+}
+
+/// What happened on the sockets.
+#[derive(Debug, Clone)]
+pub enum Input {
+    /// A socket is open and its credential was accepted.
+    Connected(NewConnection),
+    /// A socket brought a frame.
+    Frame {
+        /// The socket.
+        connection: ConnectionId,
+        /// The frame.
+        frame: ClientFrame,
+    },
+    /// A socket brought something that is not a frame.
+    BadFrame {
+        /// The socket.
+        connection: ConnectionId,
+        /// What is wrong with it.
+        error: FrameError,
+    },
+    /// A socket answered an [`Output::Ping`] (RFC 6455 §5.5.3).
+    Pong {
+        /// The socket.
+        connection: ConnectionId,
+        /// The payload of the ping that is answered.
+        payload: [u8; 8],
+    },
+    /// A socket is gone.
+    Closed {
+        /// The socket.
+        connection: ConnectionId,
+        /// Whether the client said goodbye. If not, it may come back, and the others are told of its absence
+        /// only after [`Config::linger`](crate::Config::linger).
+        clean: bool,
+    },
+    /// The server shuts down: every client is told and every socket closed.
+    ShutDown {
+        /// After how many milliseconds clients should come back; more than zero.
+        retry_after_ms: u64,
+    },
+    /// Time has passed; due timers fire. They also fire before every other input.
+    TimePassed,
+}
+
+/// What the server must do with its sockets, in this order.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Output {
+    /// Send a text frame, flushed by itself. A frame for many sockets is the same allocation in each output.
+    Send {
+        /// The socket.
+        connection: ConnectionId,
+        /// The frame's JSON text.
+        text: Arc<str>,
+    },
+    /// Send a WebSocket ping (RFC 6455 §5.5.2).
+    Ping {
+        /// The socket.
+        connection: ConnectionId,
+        /// The ping's payload.
+        payload: [u8; 8],
+    },
+    /// Close a socket. The hub has forgotten it already; no [`Input::Closed`] needs to follow.
+    Close {
+        /// The socket.
+        connection: ConnectionId,
+        /// Why.
+        code: CloseCode,
+        /// Why, in one or two words for the developer.
+        reason: &'static str,
+    },
+}

@@ -1,0 +1,214 @@
+//! What clients ask for: subscribe, unsubscribe, publish, send, ping.
+
+use std::sync::Arc;
+
+use protocol::peer::PeerMessage;
+use protocol::{ClientFrame, CloseCode, ErrorCode, ServerFrame, names};
+use serde_json::Value;
+use units::Time;
+
+use crate::grants::Action;
+use crate::hub::{Connection, Hub, Subscription};
+use crate::io::ConnectionId;
+use crate::outbox::About;
+
+/// Why a request failed.
+type Refusal = (ErrorCode, &'static str);
+
+impl Hub {
+    pub(crate) fn handle_frame(&mut self, now: Time, connection: ConnectionId, frame: ClientFrame) {
+        if !self.spend(now, connection, &frame) {
+            return;
+        }
+        match frame {
+            ClientFrame::Subscribe { channel, request_id, include_sender_metadata } => {
+                self.subscribe(now, connection, &channel, request_id, include_sender_metadata);
+            }
+            ClientFrame::Unsubscribe { channel, request_id } => {
+                self.unsubscribe(connection, &channel);
+                self.answer(connection, request_id, Ok(()));
+            }
+            ClientFrame::Publish { channel, data, request_id } => {
+                let outcome = self.publish(connection, channel, data);
+                self.answer(connection, request_id, outcome);
+            }
+            ClientFrame::Send { to, data, request_id } => {
+                let outcome = self.send(connection, &to, data);
+                self.answer(connection, request_id, outcome);
+            }
+            ClientFrame::Ping { .. } => self.reply(connection, &ServerFrame::Pong),
+        }
+    }
+
+    /// Counts the frame against the connection's rates.
+    fn spend(&mut self, now: Time, connection: ConnectionId, frame: &ClientFrame) -> bool {
+        let is_peer_message =
+            matches!(frame, ClientFrame::Send { data, .. } if PeerMessage::is_claimed(data));
+        if !is_peer_message {
+            return self.spend_message(now, connection);
+        }
+        let Some(state) = self.connections.get_mut(&connection) else { return false };
+        let within = state.peer_messages.take(now);
+        if !within {
+            self.close(now, connection, CloseCode::OVER_MESSAGE_RATE, "peer message rate");
+        }
+        within
+    }
+
+    /// Answers a request, once.
+    fn answer(&mut self, connection: ConnectionId, request_id: Option<String>, outcome: Result<(), Refusal>) {
+        match (outcome, request_id) {
+            (Ok(()), Some(request_id)) => self.reply(connection, &ServerFrame::Ack { request_id }),
+            (Ok(()), None) => {}
+            (Err((code, message)), request_id) => {
+                self.reply(connection, &ServerFrame::error(code, request_id, message));
+            }
+        }
+    }
+
+    fn subscribe(
+        &mut self,
+        now: Time,
+        connection: ConnectionId,
+        channel: &str,
+        request_id: Option<String>,
+        wants_metadata: bool,
+    ) {
+        if let Err(refusal) = self.may_subscribe(connection, channel) {
+            self.answer(connection, request_id, Err(refusal));
+            return;
+        }
+        // Everyone reads the ack first, in a read of its own: the snapshot waits for the pong.
+        self.answer(connection, request_id, Ok(()));
+        let joined_at = self.next_event();
+        let Some(state) = self.connections.get(&connection) else { return };
+        let (app_id, identity) = (state.app, Arc::clone(&state.identity));
+        let sees_presence = state.grants.actions.contains(Action::Presence);
+        let known_name = state.subscriptions.get_key_value(channel).map(|(name, _)| Arc::clone(name));
+        let is_new = known_name.is_none();
+        let name = known_name.unwrap_or_else(|| channel.into());
+
+        if is_new {
+            // Two frames, `left` and then `joined`: clients that find an id in both lists of one lose it.
+            self.end_lingering(app_id, &name, &identity.peer);
+        }
+        let app = self.apps.entry(app_id).or_default();
+        let channel = app.channels.entry(Arc::clone(&name)).or_default();
+        let roster = channel.roster_for(&identity.peer);
+        if is_new {
+            let others: Vec<ConnectionId> = channel.watchers().map(|member| member.connection).collect();
+            channel.join(connection, Arc::clone(&identity), wants_metadata, sees_presence, joined_at);
+            if let Some(state) = self.connections.get_mut(&connection) {
+                state.subscriptions.insert(Arc::clone(&name), Subscription::default());
+            }
+            self.send_presence(&others, &name, vec![identity.entry()], Vec::new());
+        } else if let Some(member) = channel.member_mut(&identity.peer) {
+            member.wants_metadata = wants_metadata;
+        }
+        if sees_presence {
+            self.deliver_snapshot(now, connection, &name, roster);
+        }
+    }
+
+    fn may_subscribe(&self, connection: ConnectionId, channel: &str) -> Result<(), Refusal> {
+        let Some(state) = self.connections.get(&connection) else { return Ok(()) };
+        may_use(state, Action::Subscribe, channel)?;
+        if state.subscriptions.contains_key(channel) {
+            return Ok(());
+        }
+        if state.subscriptions.len() >= self.config.max_subscriptions {
+            return Err((ErrorCode::ChannelLimitExceeded, "the connection is in too many channels"));
+        }
+        let existing = self.apps.get(&state.app).and_then(|app| app.channels.get(channel));
+        if existing.is_some_and(|channel| channel.is_full_for(&state.identity, self.config.max_members)) {
+            return Err((ErrorCode::ChannelFull, "the channel has no room for another member"));
+        }
+        Ok(())
+    }
+
+    fn unsubscribe(&mut self, connection: ConnectionId, channel: &str) {
+        let Some(state) = self.connections.get_mut(&connection) else { return };
+        let Some((name, _)) = state.subscriptions.remove_entry(channel) else { return };
+        let (app, peer) = (state.app, Arc::clone(&state.identity.peer));
+        self.leave_channel(app, &name, &peer);
+        self.announce_left(app, &name, &peer);
+        self.drop_void_frames(connection, &name);
+    }
+
+    fn publish(&mut self, connection: ConnectionId, channel: String, data: Value) -> Result<(), Refusal> {
+        let Some(state) = self.connections.get(&connection) else { return Ok(()) };
+        may_use(state, Action::Publish, &channel)?;
+        let Some((name, members)) = self
+            .apps
+            .get(&state.app)
+            .and_then(|app| app.channels.get_key_value(channel.as_str()))
+            .map(|(name, channel)| (Arc::clone(name), channel.members()))
+        else {
+            return Ok(());
+        };
+        let receivers: Vec<(ConnectionId, bool)> = members
+            .filter(|member| member.connection != connection)
+            .map(|member| (member.connection, member.wants_metadata))
+            .collect();
+        let identity = Arc::clone(&state.identity);
+        let from = identity.peer.to_string();
+        let mut frame = ServerFrame::Message { channel, from, data, from_metadata: None };
+        let plain: Arc<str> = frame.to_json().into();
+        let mut rich = None;
+        for (receiver, wants_metadata) in receivers {
+            let text = match (&mut frame, &identity.metadata) {
+                (ServerFrame::Message { from_metadata, .. }, Some(metadata)) if wants_metadata => {
+                    from_metadata.get_or_insert_with(|| metadata.clone());
+                    &*rich.get_or_insert_with(|| Arc::from(frame.to_json()))
+                }
+                _ => &plain,
+            };
+            self.deliver(receiver, text, About::Channel(Arc::clone(&name)));
+        }
+        Ok(())
+    }
+
+    fn send(&mut self, connection: ConnectionId, to: &str, data: Value) -> Result<(), Refusal> {
+        let Some(state) = self.connections.get(&connection) else { return Ok(()) };
+        if !state.grants.actions.contains(Action::Send) {
+            return Err((ErrorCode::ActionNotPermitted, "the credential does not allow `send`"));
+        }
+        if to == &*state.identity.peer {
+            return Err((ErrorCode::InvalidPeerId, "a peer cannot send to itself"));
+        }
+        let receiver = self
+            .apps
+            .get(&state.app)
+            .and_then(|app| app.owners.get(to))
+            .copied()
+            .filter(|receiver| {
+                !self.config.directs_need_shared_channel || self.share_channel(state, *receiver)
+            })
+            .ok_or((ErrorCode::PeerNotFound, "no such peer in a channel of yours"))?;
+        let identity = Arc::clone(&state.identity);
+        let from = identity.peer.to_string();
+        let frame = ServerFrame::Direct { from, data, from_metadata: identity.metadata.clone() };
+        self.deliver(receiver, &frame.to_json().into(), About::Peer(Arc::clone(&identity.peer)));
+        Ok(())
+    }
+
+    fn share_channel(&self, sender: &Connection, receiver: ConnectionId) -> bool {
+        self.connections.get(&receiver).is_some_and(|receiver| {
+            sender.subscriptions.keys().any(|channel| receiver.subscriptions.contains_key(channel))
+        })
+    }
+}
+
+/// Checks a channel and an action on it against the connection's grants.
+fn may_use(state: &Connection, action: Action, channel: &str) -> Result<(), Refusal> {
+    if names::is_reserved_channel(channel) {
+        return Err((ErrorCode::ChannelReserved, "the channel's name is reserved"));
+    }
+    if !state.grants.actions.contains(action) {
+        return Err((ErrorCode::ActionNotPermitted, "the credential does not allow this action"));
+    }
+    if !state.grants.covers(channel) {
+        return Err((ErrorCode::ChannelNotAuthorized, "the credential does not cover this channel"));
+    }
+    Ok(())
+}

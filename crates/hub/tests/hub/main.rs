@@ -1,0 +1,8 @@
+//! The hub from the outside: what its clients get to read, and in which order.
+
+#![allow(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
+
+mod model;
+mod ordering;
+mod requests;
+mod world;

@@ -1,0 +1,318 @@
+//! Offer and answer with one peer over one link: perfect negotiation by the rule of the peer ids.
+//!
+//! * Inputs: the link needs a negotiation, an ICE restart is wanted; offers and answers of the peer; results of
+//!   the link; signalling is back; time passed.
+//! * Outputs: [`Step`]s, taken with [`Negotiation::next_step`].
+//! * States: stable → creating → offered → applying (the answer) → stable; stable → answering → stable.
+//!
+//! When two offers collide, the polite side (the lower peer id) gives its own up and answers, the impolite one
+//! ignores the other's. The polite side does not provoke it: it holds its first offer for a moment, as the peer
+//! is about to make one. An offer without an answer is made again, so that no lost message leaves a pair dead.
+//!
+//! Every command carries the number of its negotiation. A result with another number is stale and ignored.
+
+use std::collections::VecDeque;
+use std::time::Duration;
+
+use protocol::peer::SdpKind;
+use units::Time;
+
+/// How long the polite side holds its first offer.
+const POLITE_HOLD: Duration = Duration::from_millis(400);
+
+/// How long an offer may wait for its answer, and a command for the link's result.
+const ANSWER_TIMEOUT: Duration = Duration::from_secs(15);
+
+/// The pause after a description that could not be made or applied.
+const RETRY_DELAY: Duration = Duration::from_secs(2);
+
+/// How many offers in a row may fail. Then the negotiation rests until the link needs one anew, the peer
+/// offers, or signalling comes back.
+const MAX_FAILURES: u32 = 8;
+
+/// What the peer's owner shall do.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Step {
+    /// Command the link.
+    CreateOffer { negotiation: u64, ice_restart: bool },
+    /// Command the link.
+    AcceptOffer { negotiation: u64, sdp: String },
+    /// Command the link.
+    AcceptAnswer { negotiation: u64, sdp: String },
+    /// Send a description to the peer.
+    Send { kind: SdpKind, sdp: String },
+    /// Our offer was given up for the peer's.
+    Yielded,
+    /// Our offer got no answer in time.
+    Unanswered { restart: bool },
+    /// An exchange is complete.
+    Settled,
+    /// Something went wrong; `restart` says that it was an ICE restart of ours.
+    Failed { reason: String, restart: bool },
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum State {
+    Stable,
+    Creating { restart: bool },
+    Offered { restart: bool },
+    Applying { restart: bool },
+    Answering,
+}
+
+#[derive(Debug)]
+pub(crate) struct Negotiation {
+    polite: bool,
+    state: State,
+    /// When the present state, unless stable, has lasted too long.
+    deadline: Option<Time>,
+    last: u64,
+    needed: bool,
+    restart_wanted: bool,
+    /// Whether an offer of ours gave way to the peer's, and is needed after all if that comes to nothing.
+    owed: bool,
+    hold_until: Option<Time>,
+    retry_at: Option<Time>,
+    failures: u32,
+    /// An offer that came while an earlier exchange was not complete; a later one replaces it.
+    waiting_offer: Option<String>,
+    steps: VecDeque<Step>,
+}
+
+impl Negotiation {
+    /// Starts with nothing negotiated. `last` is the highest number that was used with this peer before.
+    pub(crate) fn new(now: Time, polite: bool, last: u64) -> Self {
+        Self {
+            polite,
+            state: State::Stable,
+            deadline: None,
+            last,
+            needed: false,
+            restart_wanted: false,
+            owed: false,
+            hold_until: polite.then(|| now + POLITE_HOLD),
+            retry_at: None,
+            failures: 0,
+            waiting_offer: None,
+            steps: VecDeque::new(),
+        }
+    }
+
+    pub(crate) fn last(&self) -> u64 {
+        self.last
+    }
+
+    /// Returns whether an offer of the peer waits for an earlier exchange.
+    pub(crate) fn has_waiting_offer(&self) -> bool {
+        self.waiting_offer.is_some()
+    }
+
+    /// Returns whether an offer of ours waits for its answer.
+    pub(crate) fn expects_answer(&self) -> bool {
+        matches!(self.state, State::Offered { .. })
+    }
+
+    pub(crate) fn next_step(&mut self) -> Option<Step> {
+        self.steps.pop_front()
+    }
+
+    /// The link's tracks differ from what was negotiated.
+    pub(crate) fn needed(&mut self, now: Time, up: bool) {
+        // What the link wants at this moment goes into the offer that it is making.
+        if matches!(self.state, State::Creating { .. }) {
+            return;
+        }
+        self.needed = true;
+        if self.failures > MAX_FAILURES {
+            self.failures = 0;
+            self.retry_at = None;
+        }
+        self.advance(now, up);
+    }
+
+    pub(crate) fn restart(&mut self, now: Time, up: bool) {
+        self.restart_wanted = true;
+        self.advance(now, up);
+    }
+
+    /// The peer offered. Returns whether the offer counts, now or later.
+    pub(crate) fn offer_received(&mut self, now: Time, sdp: String) -> bool {
+        match self.state {
+            State::Stable => self.answer(now, sdp),
+            State::Creating { .. } | State::Offered { .. } => {
+                if !self.polite {
+                    return false;
+                }
+                self.needed = true;
+                self.steps.push_back(Step::Yielded);
+                self.answer(now, sdp);
+            }
+            State::Applying { .. } | State::Answering => self.waiting_offer = Some(sdp),
+        }
+        true
+    }
+
+    /// The peer answered; ignored when no answer is expected.
+    pub(crate) fn answer_received(&mut self, now: Time, sdp: String) {
+        if let State::Offered { restart } = self.state {
+            self.enter(now, State::Applying { restart });
+            self.steps.push_back(Step::AcceptAnswer { negotiation: self.last, sdp });
+        }
+    }
+
+    /// The link made a description.
+    pub(crate) fn described(&mut self, now: Time, negotiation: u64, kind: SdpKind, sdp: String, up: bool) {
+        if negotiation != self.last {
+            return;
+        }
+        match (self.state, kind) {
+            (State::Creating { restart }, SdpKind::Offer) => {
+                self.enter(now, State::Offered { restart });
+                self.steps.push_back(Step::Send { kind, sdp });
+            }
+            (State::Answering, SdpKind::Answer) => {
+                self.steps.push_back(Step::Send { kind, sdp });
+                self.settle(now, up);
+            }
+            _ => {}
+        }
+    }
+
+    /// The link applied an answer.
+    pub(crate) fn answer_accepted(&mut self, now: Time, negotiation: u64, up: bool) {
+        if negotiation == self.last && matches!(self.state, State::Applying { .. }) {
+            self.settle(now, up);
+        }
+    }
+
+    /// The link could not do what it was told.
+    pub(crate) fn failed(&mut self, now: Time, negotiation: u64, reason: String, up: bool) {
+        if negotiation == self.last {
+            self.stop(now, reason);
+            self.advance(now, up);
+        }
+    }
+
+    /// Ends what the link was doing.
+    fn stop(&mut self, now: Time, reason: String) {
+        match self.state {
+            State::Stable | State::Offered { .. } => return,
+            State::Creating { restart } | State::Applying { restart } => {
+                self.needed |= !restart;
+                self.steps.push_back(Step::Failed { reason, restart });
+                self.count_failure();
+            }
+            // The peer's offer was at fault, which says nothing about ours.
+            State::Answering => {
+                self.needed |= std::mem::take(&mut self.owed);
+                self.steps.push_back(Step::Failed { reason, restart: false });
+            }
+        }
+        self.enter(now, State::Stable);
+        self.retry_at = Some(now + RETRY_DELAY);
+    }
+
+    /// Signalling is back and the link was kept: what was under way is made again.
+    pub(crate) fn resume(&mut self, now: Time) {
+        self.drop_offer(now);
+        self.failures = 0;
+        self.retry_at = None;
+        self.advance(now, true);
+    }
+
+    pub(crate) fn handle_timeout(&mut self, now: Time, up: bool) {
+        if self.poll_timeout(up).is_none_or(|due| due > now) {
+            return;
+        }
+        if self.deadline.is_some_and(|deadline| deadline <= now) {
+            if self.drop_offer(now) {
+                self.count_failure();
+            } else {
+                self.stop(now, "the link did not do what it was told".to_owned());
+            }
+        }
+        self.advance(now, up);
+    }
+
+    /// Returns when something is due. Nothing is while signalling is down.
+    pub(crate) fn poll_timeout(&self, up: bool) -> Option<Time> {
+        match self.state {
+            _ if !up => None,
+            State::Stable if self.wants_offer() => self.earliest_offer(),
+            State::Stable => None,
+            _ => self.deadline,
+        }
+    }
+
+    /// Begins the next exchange when nothing is under way and nothing speaks against it.
+    fn advance(&mut self, now: Time, up: bool) {
+        if self.state != State::Stable {
+            return;
+        }
+        if let Some(sdp) = self.waiting_offer.take() {
+            self.answer(now, sdp);
+            return;
+        }
+        if !up || !self.wants_offer() || self.earliest_offer().is_some_and(|at| at > now) {
+            return;
+        }
+        let restart = std::mem::take(&mut self.restart_wanted);
+        self.needed = false;
+        self.hold_until = None;
+        self.retry_at = None;
+        self.last += 1;
+        self.enter(now, State::Creating { restart });
+        self.steps.push_back(Step::CreateOffer { negotiation: self.last, ice_restart: restart });
+    }
+
+    fn answer(&mut self, now: Time, sdp: String) {
+        // The answer may cover what we need; if not, the link says so again.
+        self.owed |= std::mem::take(&mut self.needed);
+        self.hold_until = None;
+        self.retry_at = None;
+        self.last += 1;
+        self.enter(now, State::Answering);
+        self.steps.push_back(Step::AcceptOffer { negotiation: self.last, sdp });
+    }
+
+    fn settle(&mut self, now: Time, up: bool) {
+        self.enter(now, State::Stable);
+        self.owed = false;
+        self.failures = 0;
+        self.steps.push_back(Step::Settled);
+        self.advance(now, up);
+    }
+
+    /// Gives an offer up that was not answered. Returns whether there was one.
+    fn drop_offer(&mut self, now: Time) -> bool {
+        let State::Offered { restart } = self.state else {
+            return false;
+        };
+        self.enter(now, State::Stable);
+        self.needed |= !restart;
+        self.steps.push_back(Step::Unanswered { restart });
+        true
+    }
+
+    fn enter(&mut self, now: Time, state: State) {
+        self.state = state;
+        self.deadline = (state != State::Stable).then(|| now + ANSWER_TIMEOUT);
+    }
+
+    fn count_failure(&mut self) {
+        self.failures += 1;
+        if self.failures == MAX_FAILURES + 1 {
+            let reason = "giving up: no offer succeeded".to_owned();
+            self.steps.push_back(Step::Failed { reason, restart: false });
+        }
+    }
+
+    fn wants_offer(&self) -> bool {
+        self.restart_wanted || (self.needed && self.failures <= MAX_FAILURES)
+    }
+
+    /// Returns the time before which no offer may be made; `None` when it may be made at once.
+    fn earliest_offer(&self) -> Option<Time> {
+        self.hold_until.max(self.retry_at)
+    }
+}

@@ -1,0 +1,476 @@
+//! One remote peer: its link, what is negotiated over it, and what the peer sends.
+//!
+//! * Inputs: messages of the peer, events of its link, changes of the local streams and of the roster, loss and
+//!   return of signalling, time passed.
+//! * Outputs: commands for the link, messages to the peer, events about the peer.
+//! * States: idle → connecting → connected ⇄ reconnecting → closed, as the link shows them. Two are hidden: a
+//!   peer whose link is being replaced stays reconnecting until the new one is connected, and a peer that the
+//!   server says has left stays for a moment if its link is healthy and it is a Parlor engine, because then it
+//!   is probably only its signalling that reconnects (the server then says that it joined right after).
+//!
+//! A link that the peer closed is replaced after a short while, in which the peer's own offer from a new
+//! connection or its leaving usually settles the matter.
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use protocol::Map;
+use protocol::ice::IceServer;
+use protocol::peer::{IceCandidate, Parlor, PeerMessage, SdpKind};
+use units::{LinkId, PeerId, Time, TrackId};
+
+use crate::candidates::Candidates;
+use crate::identity::Identity;
+use crate::ids::Ids;
+use crate::negotiation::{Negotiation, Step};
+use crate::recovery::{Due, Recovery};
+use crate::remote_tracks::{MetadataEntry, RemoteTracks};
+use crate::streams::{LocalStreams, Offered};
+use crate::wire::Wire;
+use crate::{Event, LinkCommand, LinkEvent, LinkState, LocalTrack, PeerState};
+
+/// The capability of an engine that keeps a healthy link when signalling reconnects; the session announces it.
+pub const CAP_KEEP_LINK: &str = "keep-link";
+
+/// The version of what descriptions announce.
+const PARLOR_VERSION: u32 = 1;
+
+/// How long to wait before a link that the peer closed is replaced.
+const REPLACE_DELAY: Duration = Duration::from_secs(1);
+
+/// What a peer works with.
+pub(crate) struct Context<'a> {
+    pub(crate) now: Time,
+    /// Whether messages reach the peer: we are in the channel.
+    pub(crate) up: bool,
+    pub(crate) wire: &'a mut Wire,
+    pub(crate) ids: &'a mut Ids,
+    pub(crate) streams: &'a LocalStreams,
+    pub(crate) ice_servers: &'a [IceServer],
+    pub(crate) caps: &'a [String],
+}
+
+#[derive(Debug)]
+pub(crate) struct Peer {
+    id: PeerId,
+    wire_id: String,
+    polite: bool,
+    link: LinkId,
+    link_state: LinkState,
+    state: PeerState,
+    /// Whether the link is about to be replaced or was: hides everything before its being connected.
+    resetting: bool,
+    leave_at: Option<Time>,
+    replace_at: Option<Time>,
+    announced: Option<Parlor>,
+    identity: Option<Identity>,
+    negotiation: Negotiation,
+    candidates: Candidates,
+    recovery: Recovery,
+    remote: RemoteTracks,
+    /// The local tracks whose metadata the peer was told.
+    told: BTreeSet<TrackId>,
+}
+
+impl Peer {
+    /// Makes a peer, announces it and opens its link with all local tracks.
+    pub(crate) fn join(
+        context: &mut Context<'_>,
+        own_id: &str,
+        wire_id: &str,
+        metadata: Option<Map>,
+    ) -> Self {
+        let id = context.ids.peer();
+        let polite = own_id < wire_id;
+        let peer = Self {
+            id,
+            wire_id: wire_id.to_owned(),
+            polite,
+            link: context.ids.link(),
+            link_state: LinkState::New,
+            state: PeerState::Idle,
+            resetting: false,
+            leave_at: None,
+            replace_at: None,
+            announced: None,
+            identity: None,
+            negotiation: Negotiation::new(context.now, polite, 0),
+            candidates: Candidates::default(),
+            recovery: Recovery::new(polite),
+            remote: RemoteTracks::new(id),
+            told: BTreeSet::new(),
+        };
+        context.wire.event(Event::PeerJoined { peer: id, id: peer.wire_id.clone(), metadata });
+        peer.open_link(context);
+        peer
+    }
+
+    pub(crate) fn id(&self) -> PeerId {
+        self.id
+    }
+
+    pub(crate) fn wire_id(&self) -> &str {
+        &self.wire_id
+    }
+
+    pub(crate) fn link(&self) -> LinkId {
+        self.link
+    }
+
+    /// The peer is gone.
+    pub(crate) fn leave(mut self, context: &mut Context<'_>) {
+        self.take_tracks_back(context);
+        context.wire.link(self.link, LinkCommand::Close);
+        self.show(context, PeerState::Closed);
+        context.wire.event(Event::PeerLeft { peer: self.id });
+    }
+
+    pub(crate) fn handle_message(&mut self, context: &mut Context<'_>, message: PeerMessage) {
+        match message {
+            PeerMessage::Description { kind, sdp, parlor } => {
+                if parlor.is_some() {
+                    self.announced = parlor;
+                }
+                match kind {
+                    SdpKind::Offer => self.offer_received(context, sdp),
+                    SdpKind::Answer => self.answer_received(context, sdp),
+                }
+            }
+            PeerMessage::Candidate(candidate) => {
+                let offer_waits = self.negotiation.has_waiting_offer();
+                if let Some(candidate) = self.candidates.received(candidate, offer_waits) {
+                    context.wire.link(self.link, LinkCommand::AddCandidate(candidate));
+                }
+            }
+            PeerMessage::TrackMetadata { track_id, metadata: None, .. } => {
+                self.remote.clear_metadata(&track_id);
+            }
+            PeerMessage::TrackMetadata { track_id, stream_id, kind, metadata: Some(metadata) } => {
+                self.remote.set_metadata(MetadataEntry { track_id, stream_id, kind, metadata });
+            }
+        }
+        self.perform(context);
+    }
+
+    pub(crate) fn handle_link(&mut self, context: &mut Context<'_>, event: LinkEvent) {
+        let (now, up) = (context.now, context.up);
+        match event {
+            LinkEvent::LocalDescription { negotiation, kind, sdp } => {
+                self.negotiation.described(now, negotiation, kind, sdp, up);
+            }
+            LinkEvent::AnswerAccepted { negotiation } => {
+                self.negotiation.answer_accepted(now, negotiation, up);
+            }
+            LinkEvent::NegotiationFailed { negotiation, reason } => {
+                self.negotiation.failed(now, negotiation, reason, up);
+            }
+            LinkEvent::NegotiationNeeded => self.negotiation.needed(now, up),
+            LinkEvent::LocalCandidate(candidate) => {
+                let candidates = self.candidates.found(candidate);
+                self.send_candidates(context, candidates);
+            }
+            LinkEvent::StateChanged(state) => self.link_changed(context, state),
+            LinkEvent::TrackAdded { receiver, kind, msid_stream, msid_track } => {
+                let msid = (msid_stream.as_str(), msid_track.as_str());
+                for event in self.remote.added(self.link, receiver, kind, msid, context.ids) {
+                    context.wire.event(event);
+                }
+            }
+            LinkEvent::TrackRemoved { receiver } => {
+                for event in self.remote.removed(receiver) {
+                    context.wire.event(event);
+                }
+            }
+        }
+        self.perform(context);
+    }
+
+    pub(crate) fn handle_timeout(&mut self, context: &mut Context<'_>) {
+        let (now, up) = (context.now, context.up);
+        if up {
+            match self.recovery.handle_timeout(now) {
+                Due::Nothing => {}
+                Due::Restart => self.negotiation.restart(now, up),
+                Due::Exhausted => {
+                    self.report(
+                        context,
+                        "the link could not be restored: ice restarts are exhausted".to_owned(),
+                    );
+                }
+            }
+            if self.replace_at.is_some_and(|at| at <= now) {
+                self.replace_link(context);
+            }
+        }
+        self.negotiation.handle_timeout(now, up);
+        self.perform(context);
+    }
+
+    pub(crate) fn poll_timeout(&self, up: bool) -> Option<Time> {
+        let link = [self.recovery.poll_timeout(), self.replace_at, self.negotiation.poll_timeout(up)];
+        link.into_iter().filter(|_| up).chain([self.leave_at]).flatten().min()
+    }
+
+    pub(crate) fn add_track(&self, context: &mut Context<'_>, offered: Offered<'_>) {
+        context.wire.link(
+            self.link,
+            LinkCommand::AddTrack {
+                stream: offered.stream,
+                track: offered.track.clone(),
+                msid: offered.msid.to_owned(),
+            },
+        );
+    }
+
+    pub(crate) fn remove_track(&mut self, context: &mut Context<'_>, track: &LocalTrack) {
+        context.wire.link(self.link, LinkCommand::RemoveTrack { track: track.id });
+        if self.told.remove(&track.id) {
+            let track_id = track.msid_track.clone();
+            let clear = PeerMessage::TrackMetadata { track_id, stream_id: None, kind: None, metadata: None };
+            self.send(context, &clear);
+        }
+    }
+
+    /// The server says that the peer has left. Returns whether to believe it at once; if not, then after `grace`.
+    pub(crate) fn left(&mut self, now: Time, grace: Duration) -> bool {
+        if self.link_outlives_signalling() {
+            self.leave_at = Some(now + grace);
+            return false;
+        }
+        true
+    }
+
+    /// Returns whether the peer had left and did not come back in time, or its link went the same way.
+    pub(crate) fn is_gone(&self, now: Time) -> bool {
+        self.leave_at.is_some_and(|at| at <= now || self.link_state != LinkState::Connected)
+    }
+
+    /// The server says that the peer, which is known, has joined.
+    pub(crate) fn joined_again(&mut self, context: &mut Context<'_>) {
+        if self.leave_at.take().is_some() {
+            self.resume(context);
+        }
+    }
+
+    /// Our own signalling is lost.
+    pub(crate) fn signalling_lost(&mut self, context: &mut Context<'_>) {
+        if self.state != PeerState::Idle && !self.link_outlives_signalling() {
+            self.resetting = true;
+            self.show(context, PeerState::Reconnecting);
+        }
+    }
+
+    /// Our own signalling is back and the peer is still there; our own id may have changed.
+    pub(crate) fn stayed(&mut self, context: &mut Context<'_>, own_id: &str, same_id: bool) {
+        self.leave_at = None;
+        self.polite = own_id < self.wire_id.as_str();
+        let unused = self.state == PeerState::Idle && self.identity.is_none();
+        if same_id && (unused || self.link_outlives_signalling()) {
+            self.resume(context);
+        } else {
+            self.replace_link(context);
+        }
+    }
+
+    fn resume(&mut self, context: &mut Context<'_>) {
+        self.resetting = false;
+        self.told.clear();
+        self.show_link(context);
+        self.recovery.resume(context.now);
+        self.negotiation.resume(context.now);
+        self.perform(context);
+    }
+
+    fn link_outlives_signalling(&self) -> bool {
+        self.link_state == LinkState::Connected
+            && self
+                .announced
+                .as_ref()
+                .is_some_and(|parlor| parlor.caps.iter().any(|cap| cap == CAP_KEEP_LINK))
+    }
+
+    fn offer_received(&mut self, context: &mut Context<'_>, sdp: String) {
+        let identity = Identity::of(&sdp);
+        if self.is_replaced_by(&identity) {
+            self.replace_link(context);
+        }
+        if self.negotiation.offer_received(context.now, sdp) {
+            if self.identity.as_ref().is_some_and(|old| old.restarts_into(&identity)) {
+                self.candidates.restart();
+            }
+            self.identity = Some(identity);
+        }
+    }
+
+    fn answer_received(&mut self, context: &mut Context<'_>, sdp: String) {
+        if !self.negotiation.expects_answer() {
+            return;
+        }
+        let identity = Identity::of(&sdp);
+        if self.is_replaced_by(&identity) {
+            // Answered by a connection that our link can never reach. The new link will offer afresh.
+            self.replace_link(context);
+        } else {
+            self.negotiation.answer_received(context.now, sdp);
+            self.identity = Some(identity);
+        }
+    }
+
+    fn is_replaced_by(&self, identity: &Identity) -> bool {
+        self.replace_at.is_some() || self.identity.as_ref().is_some_and(|old| old.is_replaced_by(identity))
+    }
+
+    /// Does what the negotiation says until it says nothing more.
+    fn perform(&mut self, context: &mut Context<'_>) {
+        while let Some(step) = self.negotiation.next_step() {
+            match step {
+                Step::CreateOffer { negotiation, ice_restart } => {
+                    if ice_restart {
+                        self.candidates.restart();
+                    }
+                    self.begin(context);
+                    let command = LinkCommand::CreateOffer { negotiation, ice_restart };
+                    context.wire.link(self.link, command);
+                }
+                Step::AcceptOffer { negotiation, sdp } => {
+                    self.begin(context);
+                    context.wire.link(self.link, LinkCommand::AcceptOffer { negotiation, sdp });
+                    self.hand_over_candidates(context);
+                }
+                Step::AcceptAnswer { negotiation, sdp } => {
+                    context.wire.link(self.link, LinkCommand::AcceptAnswer { negotiation, sdp });
+                    self.hand_over_candidates(context);
+                }
+                Step::Send { kind, sdp } => self.send_description(context, kind, sdp),
+                Step::Yielded => self.candidates.rewind(),
+                Step::Unanswered { restart } => {
+                    self.candidates.rewind();
+                    self.told.clear();
+                    if restart {
+                        self.recovery.restart_failed(context.now);
+                    }
+                }
+                Step::Settled => self.recovery.negotiated(context.now),
+                Step::Failed { reason, restart } => {
+                    self.report(context, reason);
+                    if restart {
+                        self.recovery.restart_failed(context.now);
+                    }
+                }
+            }
+        }
+    }
+
+    fn open_link(&self, context: &mut Context<'_>) {
+        let ice_servers = context.ice_servers.to_vec();
+        context.wire.link(self.link, LinkCommand::Open { peer: self.id, ice_servers });
+        let streams = context.streams;
+        for offered in streams.tracks() {
+            self.add_track(context, offered);
+        }
+    }
+
+    fn replace_link(&mut self, context: &mut Context<'_>) {
+        self.take_tracks_back(context);
+        context.wire.link(self.link, LinkCommand::Close);
+        self.link = context.ids.link();
+        self.link_state = LinkState::New;
+        self.resetting = self.state != PeerState::Idle;
+        self.replace_at = None;
+        self.identity = None;
+        self.negotiation = Negotiation::new(context.now, self.polite, self.negotiation.last());
+        self.candidates = Candidates::default();
+        self.recovery = Recovery::new(self.polite);
+        self.told.clear();
+        if self.resetting {
+            self.show(context, PeerState::Reconnecting);
+        }
+        context.wire.event(Event::ConnectionReset { peer: self.id });
+        self.open_link(context);
+    }
+
+    fn take_tracks_back(&mut self, context: &mut Context<'_>) {
+        for event in self.remote.removed_all() {
+            context.wire.event(event);
+        }
+    }
+
+    fn link_changed(&mut self, context: &mut Context<'_>, state: LinkState) {
+        self.link_state = state;
+        match state {
+            LinkState::Connected => {
+                // While signalling is lost, what happens to a link that will be replaced is of no interest.
+                self.resetting &= !context.up;
+                self.recovery.link_connected();
+            }
+            LinkState::Failed => self.recovery.link_failed(context.now),
+            LinkState::Closed => self.replace_at = Some(context.now + REPLACE_DELAY),
+            LinkState::New | LinkState::Connecting | LinkState::Disconnected => {}
+        }
+        self.show_link(context);
+    }
+
+    fn show_link(&mut self, context: &mut Context<'_>) {
+        let state = match self.link_state {
+            _ if self.resetting => PeerState::Reconnecting,
+            LinkState::New => return,
+            LinkState::Connecting => PeerState::Connecting,
+            LinkState::Connected => PeerState::Connected,
+            LinkState::Disconnected | LinkState::Failed | LinkState::Closed => PeerState::Reconnecting,
+        };
+        self.show(context, state);
+    }
+
+    /// An exchange begins: an idle peer is idle no more.
+    fn begin(&mut self, context: &mut Context<'_>) {
+        if self.state == PeerState::Idle {
+            self.show(context, PeerState::Connecting);
+        }
+    }
+
+    fn show(&mut self, context: &mut Context<'_>, to: PeerState) {
+        let from = std::mem::replace(&mut self.state, to);
+        if from != to {
+            context.wire.event(Event::PeerStateChanged { peer: self.id, from, to });
+        }
+    }
+
+    fn hand_over_candidates(&mut self, context: &mut Context<'_>) {
+        for candidate in self.candidates.remote_described() {
+            context.wire.link(self.link, LinkCommand::AddCandidate(candidate));
+        }
+    }
+
+    /// Sends a description between what must come before it and what must come after it.
+    fn send_description(&mut self, context: &mut Context<'_>, kind: SdpKind, sdp: String) {
+        let streams = context.streams;
+        for offered in streams.tracks() {
+            if let Some(message) = offered.metadata_message()
+                && self.told.insert(offered.track.id)
+            {
+                self.send(context, &message);
+            }
+        }
+        let parlor = Parlor { v: PARLOR_VERSION, caps: context.caps.to_vec() };
+        self.send(context, &PeerMessage::Description { kind, sdp, parlor: Some(parlor) });
+        let candidates = self.candidates.described();
+        self.send_candidates(context, candidates);
+    }
+
+    fn send_candidates(&self, context: &mut Context<'_>, candidates: Vec<Option<IceCandidate>>) {
+        for candidate in candidates {
+            self.send(context, &PeerMessage::Candidate(candidate));
+        }
+    }
+
+    fn send(&self, context: &mut Context<'_>, message: &PeerMessage) {
+        if let Err(error) = context.wire.message(context.now, self.id, &self.wire_id, message) {
+            self.report(context, error.message);
+        }
+    }
+
+    /// Tells the app what went wrong between us and the peer.
+    pub(crate) fn report(&self, context: &mut Context<'_>, reason: String) {
+        context.wire.event(Event::NegotiationError { peer: self.id, reason });
+    }
+}

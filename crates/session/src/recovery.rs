@@ -1,0 +1,196 @@
+//! Bringing a failed link back: the ladder of ICE restarts.
+//!
+//! * Inputs: the link failed or connected; a restart was answered, not answered or failed; the peer offered.
+//! * Outputs: a restart is due; or, once, the ladder is exhausted.
+//! * States: off → waiting (for a step's time) → started (its offer is under way) → waiting …; exhausted.
+//!
+//! Both sides climb. The polite one starts each step a little later, so that it usually finds the other's offer
+//! instead of colliding with it.
+
+use std::time::Duration;
+
+use units::Time;
+
+/// The pause before each restart.
+const LADDER: [Duration; 9] = [
+    Duration::ZERO,
+    Duration::from_secs(1),
+    Duration::from_secs(2),
+    Duration::from_secs(4),
+    Duration::from_secs(8),
+    Duration::from_secs(16),
+    Duration::from_secs(30),
+    Duration::from_secs(30),
+    Duration::from_secs(30),
+];
+
+/// How long a restart that was answered may take to connect before the next step is due even if the link
+/// does not say that it failed again.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(30);
+
+/// How much later the polite side starts each step.
+const POLITE_DELAY: Duration = Duration::from_millis(400);
+
+/// What is due.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Due {
+    Nothing,
+    Restart,
+    Exhausted,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum State {
+    Off,
+    Waiting { at: Time },
+    Started,
+    Exhausted,
+}
+
+#[derive(Debug)]
+pub(crate) struct Recovery {
+    polite: bool,
+    state: State,
+    steps: usize,
+}
+
+impl Recovery {
+    pub(crate) fn new(polite: bool) -> Self {
+        Self { polite, state: State::Off, steps: 0 }
+    }
+
+    pub(crate) fn link_connected(&mut self) {
+        self.state = State::Off;
+        self.steps = 0;
+    }
+
+    pub(crate) fn link_failed(&mut self, now: Time) {
+        match self.state {
+            State::Off => self.wait(now),
+            State::Waiting { at } => {
+                self.wait(now);
+                if let State::Waiting { at: sooner } = &mut self.state {
+                    *sooner = at.min(*sooner);
+                }
+            }
+            // The offer under way has its own watchdog.
+            State::Started | State::Exhausted => {}
+        }
+    }
+
+    /// The offer of a restart got no answer, or could not be made or finished.
+    pub(crate) fn restart_failed(&mut self, now: Time) {
+        if self.state == State::Started {
+            self.wait(now);
+        }
+    }
+
+    /// A restart was answered, or the peer's own offer was accepted instead: the link gets time to connect.
+    pub(crate) fn negotiated(&mut self, now: Time) {
+        if matches!(self.state, State::Started | State::Waiting { .. }) {
+            self.state = State::Waiting { at: now + CONNECT_TIMEOUT };
+        }
+    }
+
+    /// The signalling connection is back: what was under way may be lost.
+    pub(crate) fn resume(&mut self, now: Time) {
+        if self.state == State::Started {
+            self.wait(now);
+        }
+    }
+
+    pub(crate) fn handle_timeout(&mut self, now: Time) -> Due {
+        match self.state {
+            State::Waiting { at } if at <= now => {
+                if self.steps == LADDER.len() {
+                    self.state = State::Exhausted;
+                    return Due::Exhausted;
+                }
+                self.steps += 1;
+                self.state = State::Started;
+                Due::Restart
+            }
+            _ => Due::Nothing,
+        }
+    }
+
+    pub(crate) fn poll_timeout(&self) -> Option<Time> {
+        match self.state {
+            State::Waiting { at } => Some(at),
+            State::Off | State::Started | State::Exhausted => None,
+        }
+    }
+
+    fn wait(&mut self, now: Time) {
+        let pause = LADDER.get(self.steps).copied().unwrap_or(Duration::ZERO);
+        let later = if self.polite { POLITE_DELAY } else { Duration::ZERO };
+        self.state = State::Waiting { at: now + pause + later };
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_ladder_has_nine_steps_and_says_once_that_it_is_exhausted() {
+        let mut recovery = Recovery::new(false);
+        let mut now = Time::from_millis(1000);
+        recovery.link_failed(now);
+        let mut pauses = Vec::new();
+        loop {
+            let at = recovery.poll_timeout().unwrap();
+            pauses.push((at - now).as_secs());
+            now = at;
+            match recovery.handle_timeout(now) {
+                Due::Restart => recovery.restart_failed(now),
+                Due::Exhausted => break,
+                Due::Nothing => panic!("a due step did not happen"),
+            }
+        }
+        assert_eq!(pauses, [0, 1, 2, 4, 8, 16, 30, 30, 30, 0]);
+        recovery.link_failed(now);
+        recovery.restart_failed(now);
+        assert_eq!((recovery.poll_timeout(), recovery.handle_timeout(now)), (None, Due::Nothing));
+    }
+
+    #[test]
+    fn a_connected_link_starts_the_ladder_from_below_again() {
+        let mut recovery = Recovery::new(false);
+        recovery.link_failed(Time::ZERO);
+        recovery.handle_timeout(Time::ZERO);
+        recovery.restart_failed(Time::ZERO);
+        recovery.link_connected();
+        assert_eq!(recovery.poll_timeout(), None);
+        recovery.link_failed(Time::from_millis(5));
+        assert_eq!(recovery.poll_timeout(), Some(Time::from_millis(5)));
+    }
+
+    #[test]
+    fn the_polite_side_waits_a_little_and_yields_to_the_peers_offer() {
+        let mut recovery = Recovery::new(true);
+        recovery.link_failed(Time::ZERO);
+        assert_eq!(recovery.poll_timeout(), Some(Time::from_millis(400)));
+        recovery.negotiated(Time::from_millis(100));
+        assert_eq!(recovery.poll_timeout(), Some(Time::from_millis(30_100)));
+    }
+
+    #[test]
+    fn a_link_that_fails_again_after_an_answer_takes_the_next_step_soon() {
+        let mut recovery = Recovery::new(false);
+        recovery.link_failed(Time::ZERO);
+        assert_eq!(recovery.handle_timeout(Time::ZERO), Due::Restart);
+        recovery.negotiated(Time::from_millis(50));
+        recovery.link_failed(Time::from_millis(3000));
+        assert_eq!(recovery.poll_timeout(), Some(Time::from_millis(4000)));
+    }
+
+    #[test]
+    fn a_restart_that_was_under_way_when_signalling_was_lost_is_made_again() {
+        let mut recovery = Recovery::new(false);
+        recovery.link_failed(Time::ZERO);
+        recovery.handle_timeout(Time::ZERO);
+        recovery.resume(Time::from_millis(700));
+        assert_eq!(recovery.poll_timeout(), Some(Time::from_millis(1700)));
+    }
+}

@@ -1,0 +1,297 @@
+//! The signalling connection: one WebSocket at a time, kept alive and brought back.
+//!
+//! * Inputs: connect and close wanted; a token or none; events of the socket; time passed.
+//! * Outputs: socket commands and token requests onto the wire, and one [`Notice`] at most per input.
+//! * States: idle → needs token → opening → open → waiting (for the next attempt) → needs token …;
+//!   closing → idle.
+//!
+//! Until the first welcome a failure ends in idle; after it, in waiting, unless the close code is terminal or
+//! the attempts are used up.
+
+use std::time::Duration;
+
+use protocol::limits::MAX_SERVER_FRAME_SIZE;
+use protocol::{ClientFrame, CloseCode, Reconnect, ServerFrame, Welcome};
+use units::{RequestId, Secret, Time};
+
+use crate::backoff::Backoff;
+use crate::ids::Ids;
+use crate::wire::Wire;
+use crate::{
+    Config, ConnectCredential, Credential, Event, ReconnectPolicy, RequestError, SignalCommand, SignalEvent,
+};
+
+/// How long the app may take to provide a token.
+const TOKEN_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// How long the server may take from the start of the connect to its welcome.
+const WELCOME_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// How long nothing may be heard before the connection counts as dead.
+const INACTIVITY_TIMEOUT: Duration = Duration::from_secs(60);
+
+/// How long nothing is heard before the server is pinged, and pinged again.
+const PING_INTERVAL: Duration = Duration::from_secs(20);
+
+/// How long a close may take before it counts as done.
+const CLOSE_TIMEOUT: Duration = Duration::from_secs(2);
+
+/// How long a connection must have lasted for an expired token to be replaced without any delay: a server
+/// that finds every token expired must not be hammered.
+const LASTING_CONNECTION: Duration = Duration::from_secs(5);
+
+/// What the session needs to know of the connection.
+#[derive(Debug, PartialEq)]
+pub(crate) enum Notice {
+    /// The connection is open and this is who we are.
+    Welcomed(Welcome),
+    /// A frame came; never a welcome or pong.
+    Frame(ServerFrame),
+    /// The first connect failed; nothing more will be tried.
+    Refused(RequestError),
+    /// The connection, or one more attempt to get it back, failed; the next attempt is scheduled.
+    Lost(RequestError),
+    /// The connection is lost for good.
+    Ended(RequestError),
+    /// A close that was asked for is done.
+    Closed,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum State {
+    Idle,
+    NeedsToken { request: RequestId, by: Time },
+    Opening { welcome_by: Time },
+    Open { since: Time, heard: Time, pinged: Time },
+    Waiting { until: Time },
+    Closing { by: Time },
+}
+
+#[derive(Debug)]
+pub(crate) struct Signalling {
+    credential: Credential,
+    policy: ReconnectPolicy,
+    backoff: Backoff,
+    state: State,
+    welcomed: bool,
+}
+
+impl Signalling {
+    pub(crate) fn new(config: &Config) -> Self {
+        Self {
+            credential: config.credential.clone(),
+            policy: config.reconnect,
+            backoff: Backoff::new(config.reconnect, config.seed),
+            state: State::Idle,
+            welcomed: false,
+        }
+    }
+
+    /// Starts a connection of which nothing is known yet.
+    pub(crate) fn connect(&mut self, now: Time, ids: &mut Ids, wire: &mut Wire) {
+        self.welcomed = false;
+        self.backoff.reset();
+        self.attempt(now, ids, wire);
+    }
+
+    /// Closes the connection cleanly. Returns whether there is one, so that [`Notice::Closed`] will follow.
+    pub(crate) fn close(&mut self, now: Time, wire: &mut Wire) -> bool {
+        let live = matches!(self.state, State::Opening { .. } | State::Open { .. });
+        if live {
+            wire.signal(SignalCommand::Close { code: CloseCode::NORMAL.get(), reason: "leaving" });
+        }
+        self.state = if live { State::Closing { by: now + CLOSE_TIMEOUT } } else { State::Idle };
+        wire.up = false;
+        live
+    }
+
+    /// Closes the connection cleanly without waiting for the result.
+    pub(crate) fn abandon(&mut self, now: Time, wire: &mut Wire) {
+        self.close(now, wire);
+        self.state = State::Idle;
+    }
+
+    /// Gives the present connection up as useless; as if it had been lost.
+    pub(crate) fn give_up(&mut self, now: Time, wire: &mut Wire) -> Notice {
+        self.cut(now, wire, CloseCode::CLIENT_INACTIVITY, "no roster")
+    }
+
+    pub(crate) fn handle(&mut self, now: Time, event: SignalEvent, wire: &mut Wire) -> Option<Notice> {
+        match (event, self.state) {
+            (SignalEvent::Closed { .. } | SignalEvent::Failed { .. }, State::Closing { .. }) => {
+                self.state = State::Idle;
+                Some(Notice::Closed)
+            }
+            (SignalEvent::Closed { code, reason }, State::Opening { .. } | State::Open { .. }) => {
+                let code = CloseCode::new(code);
+                Some(self.lost(now, wire, close_error(code, &reason), code.reconnect()))
+            }
+            (SignalEvent::Failed { reason }, State::Opening { .. } | State::Open { .. }) => {
+                Some(self.lost(now, wire, RequestError::new("connect_failed", reason), Reconnect::Normal))
+            }
+            (SignalEvent::Text(text), State::Opening { .. } | State::Open { .. }) => {
+                self.heard(now, &text, wire)
+            }
+            // The welcome, not the open socket, is what counts; and the events of a connection that was given
+            // up mean nothing any more.
+            _ => None,
+        }
+    }
+
+    pub(crate) fn provide_token(
+        &mut self,
+        now: Time,
+        answered: RequestId,
+        token: Result<Secret, String>,
+        wire: &mut Wire,
+    ) -> Option<Notice> {
+        match self.state {
+            State::NeedsToken { request, .. } if request == answered => {}
+            _ => return None,
+        }
+        match token {
+            Ok(token) => {
+                self.open(now, ConnectCredential::Token(token), wire);
+                None
+            }
+            Err(reason) => {
+                Some(self.lost(now, wire, RequestError::new("token_unavailable", reason), Reconnect::Normal))
+            }
+        }
+    }
+
+    pub(crate) fn handle_timeout(&mut self, now: Time, ids: &mut Ids, wire: &mut Wire) -> Option<Notice> {
+        if self.poll_timeout().is_none_or(|due| due > now) {
+            return None;
+        }
+        match self.state {
+            State::Idle => None,
+            State::NeedsToken { .. } => {
+                let error = RequestError::new("token_unavailable", "no token was provided in time");
+                Some(self.lost(now, wire, error, Reconnect::Normal))
+            }
+            State::Opening { .. } => {
+                Some(self.cut(now, wire, CloseCode::CLIENT_INACTIVITY, "welcome timeout"))
+            }
+            State::Open { heard, .. } if heard + INACTIVITY_TIMEOUT <= now => {
+                Some(self.cut(now, wire, CloseCode::CLIENT_INACTIVITY, "inactivity timeout"))
+            }
+            State::Open { since, heard, .. } => {
+                self.state = State::Open { since, heard, pinged: now };
+                wire.frame(&ClientFrame::Ping { request_id: None });
+                None
+            }
+            State::Waiting { .. } => {
+                self.attempt(now, ids, wire);
+                None
+            }
+            State::Closing { .. } => {
+                self.state = State::Idle;
+                Some(Notice::Closed)
+            }
+        }
+    }
+
+    pub(crate) fn poll_timeout(&self) -> Option<Time> {
+        match self.state {
+            State::Idle => None,
+            State::NeedsToken { by, .. } | State::Closing { by } => Some(by),
+            State::Opening { welcome_by } => Some(welcome_by),
+            State::Open { heard, pinged, .. } => {
+                Some((heard.max(pinged) + PING_INTERVAL).min(heard + INACTIVITY_TIMEOUT))
+            }
+            State::Waiting { until } => Some(until),
+        }
+    }
+
+    fn attempt(&mut self, now: Time, ids: &mut Ids, wire: &mut Wire) {
+        match &self.credential {
+            Credential::Key(key) => self.open(now, ConnectCredential::Key(key.clone()), wire),
+            Credential::Token(token) => self.open(now, ConnectCredential::Token(token.clone()), wire),
+            Credential::Provider => {
+                let request = ids.request();
+                self.state = State::NeedsToken { request, by: now + TOKEN_TIMEOUT };
+                wire.event(Event::TokenNeeded { request });
+            }
+        }
+    }
+
+    fn open(&mut self, now: Time, credential: ConnectCredential, wire: &mut Wire) {
+        self.state = State::Opening { welcome_by: now + WELCOME_TIMEOUT };
+        wire.signal(SignalCommand::Connect { credential });
+    }
+
+    fn heard(&mut self, now: Time, text: &str, wire: &mut Wire) -> Option<Notice> {
+        if text.len() > MAX_SERVER_FRAME_SIZE {
+            return Some(self.cut(now, wire, CloseCode::MESSAGE_TOO_BIG, "frame too large"));
+        }
+        if let State::Open { since, pinged, .. } = self.state {
+            self.state = State::Open { since, heard: now, pinged };
+        }
+        // Unknown and malformed frames are those of a later version; the connection is kept.
+        match (ServerFrame::parse(text).ok()?, self.state) {
+            (ServerFrame::Welcome(welcome), State::Opening { .. }) => {
+                self.state = State::Open { since: now, heard: now, pinged: now };
+                self.welcomed = true;
+                self.backoff.reset();
+                wire.up = true;
+                wire.set_max_data(welcome.max_message_size);
+                Some(Notice::Welcomed(welcome))
+            }
+            (ServerFrame::Welcome(_) | ServerFrame::Pong, _) | (_, State::Opening { .. }) => None,
+            (frame, _) => Some(Notice::Frame(frame)),
+        }
+    }
+
+    /// Closes a connection that is of no use, and goes on as if it had been lost.
+    fn cut(&mut self, now: Time, wire: &mut Wire, code: CloseCode, reason: &'static str) -> Notice {
+        wire.signal(SignalCommand::Close { code: code.get(), reason });
+        self.lost(now, wire, RequestError::new("disconnected", reason), Reconnect::Normal)
+    }
+
+    fn lost(&mut self, now: Time, wire: &mut Wire, error: RequestError, reconnect: Reconnect) -> Notice {
+        let before = std::mem::replace(&mut self.state, State::Idle);
+        wire.up = false;
+        if !self.welcomed {
+            return Notice::Refused(error);
+        }
+        let lasted = match before {
+            State::Open { since, .. } => now - since >= LASTING_CONNECTION,
+            _ => false,
+        };
+        let delay = match reconnect {
+            Reconnect::Never => None,
+            // The same token would be refused again.
+            Reconnect::AtOnce if matches!(self.credential, Credential::Token(_)) => None,
+            Reconnect::AtOnce if lasted && self.policy.enabled => Some(Duration::ZERO),
+            Reconnect::AtOnce | Reconnect::Normal => self.backoff.next_delay(),
+            Reconnect::Later => {
+                self.backoff.server_is_full();
+                self.backoff.next_delay()
+            }
+        };
+        match delay {
+            Some(delay) => {
+                self.state = State::Waiting { until: now + delay };
+                Notice::Lost(error)
+            }
+            None => Notice::Ended(error),
+        }
+    }
+}
+
+/// Names a close code as the published SDKs do.
+fn close_error(code: CloseCode, reason: &str) -> RequestError {
+    let name = match code {
+        CloseCode::INVALID_TOKEN => "invalid_token",
+        CloseCode::TOKEN_EXPIRED => "token_expired",
+        CloseCode::CHANNEL_NOT_AUTHORIZED => "channel_not_authorized",
+        CloseCode::OVER_CONCURRENT_LIMIT => "over_concurrent_limit",
+        CloseCode::OVER_MESSAGE_RATE => "over_message_rate",
+        CloseCode::ACCOUNT_SUSPENDED => "account_suspended",
+        CloseCode::ADMIN_DISCONNECT => "admin_disconnect",
+        _ => "disconnected",
+    };
+    let why = if reason.is_empty() { "no reason given" } else { reason };
+    RequestError::new(name, format!("the connection was closed with {code}: {why}"))
+}

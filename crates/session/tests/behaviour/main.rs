@@ -1,0 +1,9 @@
+//! How a session behaves, told by its inputs and outputs alone.
+
+extern crate parlor_session as session;
+
+mod data;
+mod joining;
+mod negotiating;
+mod reconnecting;
+mod support;

@@ -1,0 +1,308 @@
+//! Data channels (RFC 8831, RFC 8832).
+
+use std::collections::BTreeMap;
+
+use bytes::{Bytes, BytesMut};
+use rtc::data_channel::{RTCDataChannelId, RTCDataChannelInit, RTCDataChannelMessage, RTCDataChannelState};
+use rtc::peer_connection::RTCPeerConnection;
+use rtc::peer_connection::event::RTCDataChannelEvent;
+use rtc::shared::error::Error;
+use units::{ChannelId, Time};
+
+use crate::error::LinkError;
+use crate::event::LinkEvent;
+use crate::link::Link;
+
+/// Most bytes that wait in a channel to be sent or acknowledged. A message that would go beyond is refused
+/// with [`LinkError::Backpressure`].
+pub const MAX_BUFFERED: usize = 1024 * 1024;
+/// A refused sender is told to go on when no more than this waits.
+const LOW_WATER: u32 = 256 * 1024;
+/// The stack's first channel, which exists so that it brings SCTP up with DTLS: it does so then or never. It is
+/// set up on both sides without a word (RFC 8831 section 6.2) and carries nothing.
+const RESERVED: RTCDataChannelId = 0;
+/// The stream of the reserved channel: one that every peer has and no channel is given.
+const RESERVED_STREAM: u16 = 1_000;
+/// Longest label, in bytes (RFC 8832 section 5.1 has 16 bits).
+const MAX_LABEL: usize = 65_535;
+
+/// How a channel delivers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ChannelOptions {
+    /// Whether messages arrive in the order in which they were sent.
+    pub ordered: bool,
+    /// How often a message is sent again before it is given up; nothing means until it arrives.
+    pub max_retransmits: Option<u16>,
+    /// For how many milliseconds a message is sent again before it is given up. Not with `max_retransmits`.
+    pub max_lifetime_ms: Option<u16>,
+}
+
+impl Default for ChannelOptions {
+    /// Ordered and reliable.
+    fn default() -> Self {
+        Self { ordered: true, max_retransmits: None, max_lifetime_ms: None }
+    }
+}
+
+/// Makes the reserved channel, the first of a connection.
+pub(crate) fn reserve(pc: &mut RTCPeerConnection) -> Result<(), LinkError> {
+    let init = RTCDataChannelInit { negotiated: Some(RESERVED_STREAM), ..Default::default() };
+    let id = pc.create_data_channel("", Some(init)).map_err(LinkError::stack)?.id();
+    debug_assert_eq!(id, RESERVED, "the stack numbers its channels from zero");
+    Ok(())
+}
+
+/// What a channel is to the stack.
+#[derive(Debug)]
+enum Stage {
+    /// Unknown: the stack loses a channel that is asked for while SCTP shakes hands.
+    Waiting { label: String, options: ChannelOptions },
+    /// Asked for.
+    Opening(RTCDataChannelId),
+    /// Open.
+    Open(RTCDataChannelId),
+}
+
+impl Stage {
+    fn stack(&self) -> Option<RTCDataChannelId> {
+        match *self {
+            Self::Waiting { .. } => None,
+            Self::Opening(stack) | Self::Open(stack) => Some(stack),
+        }
+    }
+}
+
+/// One channel.
+#[derive(Debug)]
+struct Channel {
+    stage: Stage,
+    /// A message was refused for a full buffer.
+    refused: bool,
+}
+
+/// The channels of a link.
+#[derive(Debug, Default)]
+pub(crate) struct Channels {
+    by_id: BTreeMap<ChannelId, Channel>,
+    /// We opened one, so the other side must see a data section.
+    used: bool,
+    /// SCTP is up.
+    up: bool,
+}
+
+impl Link {
+    /// Opens a data channel; it is open for sending at [`LinkEvent::ChannelOpened`]. The first one needs a
+    /// negotiation.
+    ///
+    /// # Errors
+    ///
+    /// [`LinkError::Closed`]; [`LinkError::ChannelOptions`]; [`LinkError::Stack`] when the other side takes
+    /// no more channels.
+    pub fn open_channel(&mut self, label: &str, options: ChannelOptions) -> Result<ChannelId, LinkError> {
+        self.ensure_open()?;
+        if label.len() > MAX_LABEL {
+            return Err(LinkError::ChannelOptions("the label is too long"));
+        }
+        if options.max_retransmits.is_some() && options.max_lifetime_ms.is_some() {
+            return Err(LinkError::ChannelOptions("both a number of retransmissions and a lifetime"));
+        }
+        let channel = ChannelId::new(self.next_id());
+        let stage = Stage::Waiting { label: label.to_owned(), options };
+        self.channels.used = true;
+        self.channels.by_id.insert(channel, Channel { stage, refused: false });
+        if self.channels.up {
+            self.ask_for_channel(channel)?;
+        }
+        self.check_negotiation();
+        self.pump();
+        Ok(channel)
+    }
+
+    /// Sends a message.
+    ///
+    /// # Errors
+    ///
+    /// [`LinkError::Closed`]; [`LinkError::UnknownChannel`]; [`LinkError::ChannelNotOpen`];
+    /// [`LinkError::MessageTooLarge`]; [`LinkError::Backpressure`], to be repeated after
+    /// [`LinkEvent::ChannelWritable`]; [`LinkError::Stack`].
+    pub fn send_channel(
+        &mut self,
+        now: Time,
+        channel: ChannelId,
+        binary: bool,
+        data: &[u8],
+    ) -> Result<(), LinkError> {
+        self.ensure_open()?;
+        self.observe(now);
+        let entry = self.channels.by_id.get_mut(&channel).ok_or(LinkError::UnknownChannel(channel))?;
+        let Stage::Open(stack) = entry.stage else { return Err(LinkError::ChannelNotOpen(channel)) };
+        let mut stack = self.pc.data_channel(stack).ok_or(LinkError::ChannelNotOpen(channel))?;
+        if data.len() as u64 > self.negotiation.max_message() {
+            return Err(LinkError::MessageTooLarge);
+        }
+        let buffered = stack.outstanding_bytes();
+        if buffered > 0 && buffered + data.len() > MAX_BUFFERED {
+            entry.refused = true;
+            return Err(LinkError::Backpressure { buffered });
+        }
+        let instant = self.config.instant(now);
+        let sent = if binary {
+            stack.send(instant, BytesMut::from(data))
+        } else {
+            let text =
+                std::str::from_utf8(data).map_err(|_| LinkError::ChannelOptions("text must be UTF-8"))?;
+            stack.send_text(instant, text)
+        };
+        sent.map_err(|error| match error {
+            Error::ErrOutboundPacketTooLarge => LinkError::MessageTooLarge,
+            Error::ErrDataChannelClosed | Error::ErrDataChannelNotOpen => LinkError::ChannelNotOpen(channel),
+            error => LinkError::stack(error),
+        })?;
+        self.pump();
+        Ok(())
+    }
+
+    /// Returns how many bytes wait in a channel to be sent or acknowledged; zero for an unknown channel.
+    pub fn buffered_amount(&mut self, channel: ChannelId) -> usize {
+        let stack = self.channels.by_id.get(&channel).and_then(|entry| entry.stage.stack());
+        stack.and_then(|stack| self.pc.data_channel(stack)).map_or(0, |stack| stack.outstanding_bytes())
+    }
+
+    /// Closes a channel; [`LinkEvent::ChannelClosed`] follows. An unknown channel is closed already.
+    pub fn close_channel(&mut self, channel: ChannelId) {
+        if self.closed {
+            return;
+        }
+        if let Some(entry) = self.channels.by_id.get(&channel) {
+            let open = matches!(entry.stage, Stage::Open(_));
+            if let Some(mut stack) = entry.stage.stack().and_then(|stack| self.pc.data_channel(stack)) {
+                // It can only fail on a channel that is gone, whose end was told.
+                let _ = stack.close();
+            }
+            if !open {
+                self.end_channel(channel);
+            }
+        }
+        self.pump();
+    }
+
+    /// Returns whether a data section is needed.
+    pub(crate) fn has_channels(&self) -> bool {
+        self.channels.used
+    }
+
+    /// Takes an event of the stack.
+    pub(crate) fn take_channel_event(&mut self, event: RTCDataChannelEvent) {
+        match event {
+            RTCDataChannelEvent::OnOpen(stack) => self.channel_opened(stack),
+            RTCDataChannelEvent::OnClose(stack) => {
+                if let Some(id) = self.channel_of(stack) {
+                    self.end_channel(id);
+                }
+            }
+            RTCDataChannelEvent::OnBufferedAmountLow(stack) => {
+                let id = self.channel_of(stack);
+                let entry = id.and_then(|id| self.channels.by_id.get_mut(&id));
+                if let (Some(channel), Some(entry)) = (id, entry)
+                    && std::mem::take(&mut entry.refused)
+                {
+                    self.events.push_back(LinkEvent::ChannelWritable { channel });
+                }
+            }
+            _ => {}
+        }
+    }
+
+    /// Takes a message of the stack.
+    pub(crate) fn take_channel_message(&mut self, stack: RTCDataChannelId, message: RTCDataChannelMessage) {
+        if let Some(channel) = self.channel_of(stack) {
+            let data: Bytes = message.data.freeze();
+            self.events.push_back(LinkEvent::ChannelMessage { channel, binary: !message.is_string, data });
+        }
+    }
+
+    /// Ends all channels.
+    pub(crate) fn end_channels(&mut self) {
+        let ids: Vec<ChannelId> = self.channels.by_id.keys().copied().collect();
+        for id in ids {
+            self.end_channel(id);
+        }
+        self.channels = Channels::default();
+    }
+
+    /// Asks the stack for a channel that waits.
+    fn ask_for_channel(&mut self, channel: ChannelId) -> Result<(), LinkError> {
+        let Some(entry) = self.channels.by_id.get_mut(&channel) else { return Ok(()) };
+        let Stage::Waiting { label, options } = &entry.stage else { return Ok(()) };
+        let init = RTCDataChannelInit {
+            ordered: options.ordered,
+            max_packet_life_time: options.max_lifetime_ms,
+            max_retransmits: options.max_retransmits,
+            ..Default::default()
+        };
+        let result = match self.pc.create_data_channel(label, Some(init)) {
+            Ok(mut stack) => {
+                stack.set_buffered_amount_low_threshold(LOW_WATER);
+                Ok(stack.id())
+            }
+            Err(error) => Err(LinkError::stack(error)),
+        };
+        match result {
+            Ok(stack) => entry.stage = Stage::Opening(stack),
+            Err(error) => {
+                self.channels.by_id.remove(&channel);
+                return Err(error);
+            }
+        }
+        Ok(())
+    }
+
+    /// SCTP is up: asks the stack for all channels that wait.
+    fn channels_up(&mut self) {
+        self.channels.up = true;
+        let waiting: Vec<ChannelId> = self.channels.by_id.keys().copied().collect();
+        for channel in waiting {
+            if self.ask_for_channel(channel).is_err() {
+                self.events.push_back(LinkEvent::ChannelClosed { channel });
+            }
+        }
+    }
+
+    fn end_channel(&mut self, channel: ChannelId) {
+        if self.channels.by_id.remove(&channel).is_some() {
+            self.events.push_back(LinkEvent::ChannelClosed { channel });
+        }
+    }
+
+    fn channel_opened(&mut self, stack: RTCDataChannelId) {
+        let known = self.channel_of(stack);
+        let Some(mut handle) = self.pc.data_channel(stack) else { return };
+        if handle.ready_state() != RTCDataChannelState::Open {
+            return;
+        }
+        if stack == RESERVED {
+            self.channels_up();
+            return;
+        }
+        let label = handle.label().to_owned();
+        if let Some(channel) = known {
+            if let Some(entry) = self.channels.by_id.get_mut(&channel) {
+                entry.stage = Stage::Open(stack);
+            }
+            self.events.push_back(LinkEvent::ChannelOpened { channel, label, incoming: false });
+        } else {
+            handle.set_buffered_amount_low_threshold(LOW_WATER);
+            let channel = ChannelId::new(self.next_id());
+            self.channels.by_id.insert(channel, Channel { stage: Stage::Open(stack), refused: false });
+            self.events.push_back(LinkEvent::ChannelOpened { channel, label, incoming: true });
+        }
+    }
+
+    fn channel_of(&self, stack: RTCDataChannelId) -> Option<ChannelId> {
+        self.channels
+            .by_id
+            .iter()
+            .find(|(_, channel)| channel.stage.stack() == Some(stack))
+            .map(|(&id, _)| id)
+    }
+}

@@ -1,0 +1,184 @@
+//! The codecs and header extensions that a link offers, and how the other side's are recognised.
+
+use rtc::peer_connection::configuration::media_engine::{
+    MIME_TYPE_H264, MIME_TYPE_OPUS, MIME_TYPE_RTX, MIME_TYPE_VP8, MediaEngine,
+};
+use rtc::rtp_transceiver::rtp_sender::{
+    RTCPFeedback, RTCRtpCodec, RTCRtpCodecParameters, RTCRtpHeaderExtensionCapability, RtpCodecKind,
+};
+use rtc::sdp::extmap::{ABS_SEND_TIME_URI, AUDIO_LEVEL_URI, SDES_MID_URI, TRANSPORT_CC_URI};
+use units::{Codec, MediaKind};
+
+use crate::error::LinkError;
+
+const OPUS_PAYLOAD_TYPE: u8 = 111;
+const VP8_PAYLOAD_TYPE: u8 = 96;
+const H264_PAYLOAD_TYPE: u8 = 102;
+
+/// What we decode: constrained baseline, level 3.1, single NAL and fragmentation units (RFC 6184 section 8.1).
+const H264_FORMAT: &str = "level-asymmetry-allowed=1;packetization-mode=1;profile-level-id=42e01f";
+const OPUS_FORMAT: &str = "minptime=10;useinbandfec=1";
+
+/// Returns the stack's description of a codec under our own payload type.
+pub(crate) fn parameters(codec: Codec) -> RTCRtpCodecParameters {
+    let (payload_type, mime_type, channels, format) = match codec {
+        Codec::Opus => (OPUS_PAYLOAD_TYPE, MIME_TYPE_OPUS, 2, OPUS_FORMAT),
+        Codec::Vp8 => (VP8_PAYLOAD_TYPE, MIME_TYPE_VP8, 0, ""),
+        Codec::H264 => (H264_PAYLOAD_TYPE, MIME_TYPE_H264, 0, H264_FORMAT),
+    };
+    RTCRtpCodecParameters {
+        rtp_codec: RTCRtpCodec {
+            mime_type: mime_type.to_owned(),
+            clock_rate: codec.clock_rate(),
+            channels,
+            sdp_fmtp_line: format.to_owned(),
+            rtcp_feedback: feedback(codec.kind()),
+        },
+        payload_type,
+    }
+}
+
+fn feedback(kind: MediaKind) -> Vec<RTCPFeedback> {
+    let mechanisms: &[(&str, &str)] = match kind {
+        MediaKind::Audio => &[("transport-cc", "")],
+        MediaKind::Video => &[("transport-cc", ""), ("ccm", "fir"), ("nack", ""), ("nack", "pli")],
+    };
+    mechanisms
+        .iter()
+        .map(|&(typ, parameter)| RTCPFeedback { typ: typ.to_owned(), parameter: parameter.to_owned() })
+        .collect()
+}
+
+/// Returns the retransmission format that goes with a video codec (RFC 4588), under the next payload type.
+fn retransmission(codec: &RTCRtpCodecParameters) -> RTCRtpCodecParameters {
+    RTCRtpCodecParameters {
+        rtp_codec: RTCRtpCodec {
+            mime_type: MIME_TYPE_RTX.to_owned(),
+            clock_rate: codec.rtp_codec.clock_rate,
+            channels: 0,
+            sdp_fmtp_line: format!("apt={}", codec.payload_type),
+            rtcp_feedback: Vec::new(),
+        },
+        payload_type: codec.payload_type + 1,
+    }
+}
+
+/// Returns the codecs of a kind, most wanted first, without repetitions and without those of another kind.
+pub(crate) fn wanted(kind: MediaKind, video: &[Codec]) -> Vec<Codec> {
+    match kind {
+        MediaKind::Audio => vec![Codec::Opus],
+        MediaKind::Video => {
+            let mut codecs = Vec::new();
+            for &codec in video {
+                if codec.kind() == MediaKind::Video && !codecs.contains(&codec) {
+                    codecs.push(codec);
+                }
+            }
+            codecs
+        }
+    }
+}
+
+/// The header extensions, in the order that gives them their ids: the first is 1.
+///
+/// These are the ids that Chromium gives the same extensions, so whichever side offers first, neither has to
+/// renumber and no two m-sections of a bundle can disagree. An extension without kinds takes its id and is
+/// never offered.
+const EXTENSIONS: [(&str, &[RtpCodecKind]); 4] = [
+    (AUDIO_LEVEL_URI, &[RtpCodecKind::Audio]),
+    (ABS_SEND_TIME_URI, &[]),
+    (TRANSPORT_CC_URI, &[RtpCodecKind::Audio, RtpCodecKind::Video]),
+    (SDES_MID_URI, &[RtpCodecKind::Audio, RtpCodecKind::Video]),
+];
+
+/// Returns whether a header extension of the other side is one that we speak.
+pub(crate) fn speaks_extension(uri: &str) -> bool {
+    EXTENSIONS.iter().any(|(ours, kinds)| *ours == uri && !kinds.is_empty())
+}
+
+/// Makes the stack's registry of codecs and header extensions.
+pub(crate) fn media_engine(video: &[Codec]) -> Result<MediaEngine, LinkError> {
+    let mut engine = MediaEngine::default();
+    for kind in [MediaKind::Audio, MediaKind::Video] {
+        for codec in wanted(kind, video) {
+            let parameters = parameters(codec);
+            let rtx = (kind == MediaKind::Video).then(|| retransmission(&parameters));
+            for format in std::iter::once(parameters).chain(rtx) {
+                engine.register_codec(format, stack_kind(kind)).map_err(LinkError::stack)?;
+            }
+        }
+    }
+    for (uri, kinds) in EXTENSIONS {
+        // The kind `Application` is what the registry takes for an extension that no m-section offers.
+        let kinds = if kinds.is_empty() { &[RtpCodecKind::Application] } else { kinds };
+        for &kind in kinds {
+            engine
+                .register_header_extension(
+                    RTCRtpHeaderExtensionCapability { uri: uri.to_owned() },
+                    kind,
+                    None,
+                )
+                .map_err(LinkError::stack)?;
+        }
+    }
+    Ok(engine)
+}
+
+/// Returns the stack's word for a kind.
+pub(crate) fn stack_kind(kind: MediaKind) -> RtpCodecKind {
+    match kind {
+        MediaKind::Audio => RtpCodecKind::Audio,
+        MediaKind::Video => RtpCodecKind::Video,
+    }
+}
+
+/// Returns which of our codecs a format of the other side is, from its `rtpmap` and `fmtp` values.
+///
+/// H.264 counts when it can be decoded by and made for a baseline decoder: profile 66 in packetization mode 1.
+pub(crate) fn recognise(encoding: &str, clock_rate: u32, format: &str) -> Option<Codec> {
+    let codec = [Codec::Opus, Codec::Vp8, Codec::H264]
+        .into_iter()
+        .find(|codec| codec.name().eq_ignore_ascii_case(encoding) && codec.clock_rate() == clock_rate)?;
+    let baseline = || {
+        let parameter = |name: &str| {
+            format
+                .split(';')
+                .filter_map(|pair| pair.trim().split_once('='))
+                .find(|(key, _)| key.eq_ignore_ascii_case(name))
+                .map(|(_, value)| value.trim())
+        };
+        parameter("packetization-mode") == Some("1")
+            && parameter("profile-level-id").is_some_and(|id| id.starts_with("42"))
+    };
+    (codec != Codec::H264 || baseline()).then_some(codec)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn h264_counts_only_as_baseline_in_packetization_mode_one() {
+        assert_eq!(recognise("H264", 90_000, H264_FORMAT), Some(Codec::H264));
+        assert_eq!(
+            recognise("h264", 90_000, "profile-level-id=42001f;packetization-mode=1"),
+            Some(Codec::H264)
+        );
+        assert_eq!(recognise("H264", 90_000, "packetization-mode=0;profile-level-id=42e01f"), None);
+        assert_eq!(recognise("H264", 90_000, "packetization-mode=1;profile-level-id=640c1f"), None);
+        assert_eq!(recognise("H264", 90_000, ""), None);
+    }
+
+    #[test]
+    fn a_codec_counts_only_at_its_own_clock_rate() {
+        assert_eq!(recognise("opus", 48_000, ""), Some(Codec::Opus));
+        assert_eq!(recognise("opus", 16_000, ""), None);
+        assert_eq!(recognise("AV1", 90_000, ""), None);
+    }
+
+    #[test]
+    fn wanted_video_codecs_keep_their_order_and_lose_repetitions() {
+        let wanted = wanted(MediaKind::Video, &[Codec::H264, Codec::Opus, Codec::Vp8, Codec::H264]);
+        assert_eq!(wanted, [Codec::H264, Codec::Vp8]);
+    }
+}

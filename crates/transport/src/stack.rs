@@ -1,0 +1,73 @@
+//! Making the stack's connection the way links want it.
+
+use std::time::{Duration, Instant};
+
+use rtc::ice::mdns::MulticastDnsMode;
+use rtc::interceptor::{
+    NackResponderBuilder, ReceiverReportBuilder, Registry, SenderReportBuilder, Slot, TwccReceiverBuilder,
+    TwccSenderBuilder,
+};
+use rtc::peer_connection::configuration::RTCConfigurationBuilder;
+use rtc::peer_connection::configuration::setting_engine::{SctpMaxMessageSize, SettingEngineBuilder};
+use rtc::peer_connection::transport::RTCDtlsRole;
+use rtc::peer_connection::{RTCPeerConnection, RTCPeerConnectionBuilder};
+
+use crate::channels;
+use crate::checks;
+use crate::codecs;
+use crate::config::LinkConfig;
+use crate::error::LinkError;
+use crate::feedback::{Tap, Waiting};
+
+/// How often a live path is checked (RFC 7675 wants no more than 5 s, libwebrtc does 2.5 s).
+const KEEPALIVE: Duration = Duration::from_millis(2_500);
+/// How long a pair with a reflexive end waits for a better one.
+const REFLEXIVE_WAIT: Duration = Duration::from_millis(100);
+/// How long a pair with a relayed end waits for a better one.
+const RELAY_WAIT: Duration = Duration::from_millis(400);
+/// Largest data channel message that we take, as browsers do.
+const MAX_MESSAGE: u32 = 256 * 1024;
+/// Nearest to the wire, before anything that consumes RTCP.
+const TAP_SLOT: usize = 500;
+
+/// Makes a connection.
+///
+/// The stack's generator of retransmission requests is left out: it does not see what retransmission brought
+/// back and so asks for every lost packet again and again. The link has its own (`loss`).
+pub(crate) fn connection(
+    now: Instant,
+    config: &LinkConfig,
+    waiting: Waiting,
+) -> Result<RTCPeerConnection, LinkError> {
+    let settings = SettingEngineBuilder::new()
+        .with_multicast_dns_mode(MulticastDnsMode::Disabled)
+        .with_ice_timeouts(Some(config.disconnected_timeout), Some(config.failed_timeout), Some(KEEPALIVE))
+        .with_ice_connection_attempts(Some(checks::STACK_INTERVAL), Some(checks::ATTEMPTS))
+        .with_host_acceptance_min_wait(Some(Duration::ZERO))
+        .with_prflx_acceptance_min_wait(Some(REFLEXIVE_WAIT))
+        .with_srflx_acceptance_min_wait(Some(REFLEXIVE_WAIT))
+        .with_relay_acceptance_min_wait(Some(RELAY_WAIT))
+        // Waiting for the other side's handshake costs half a round trip, but who waits for it also waits for
+        // the other side's SCTP, which may not be there until a channel is opened much later.
+        .with_answering_dtls_role(RTCDtlsRole::Server)
+        .with_sctp_max_message_size(SctpMaxMessageSize::Bounded(MAX_MESSAGE))
+        .build();
+    let interceptors = Registry::new()
+        .with(Slot::from(TAP_SLOT), Tap::new(waiting))
+        .with(Slot::TwccSender, TwccSenderBuilder::new().build())
+        .with(Slot::NackResponder, NackResponderBuilder::new().build())
+        .with(Slot::TwccReceiver, TwccReceiverBuilder::new().build())
+        .with(Slot::ReceiverReport, ReceiverReportBuilder::new().build())
+        .with(Slot::SenderReport, SenderReportBuilder::new().build());
+    let mut connection = RTCPeerConnectionBuilder::new()
+        .with_configuration(
+            RTCConfigurationBuilder::new().with_certificates(vec![config.certificate.0.clone()]).build(),
+        )
+        .with_media_engine(codecs::media_engine(&config.video_codecs)?)
+        .with_setting_engine(settings)
+        .with_interceptor_registry(interceptors)
+        .build(now)
+        .map_err(LinkError::stack)?;
+    channels::reserve(&mut connection)?;
+    Ok(connection)
+}

@@ -1,0 +1,85 @@
+//! Two links connect at once and exchange media both ways.
+
+mod common;
+
+use std::time::Duration;
+
+use common::*;
+use parlor_transport::{LinkEvent, LinkState};
+use units::Codec;
+
+#[test]
+fn media_flows_both_ways_within_100_ms_of_the_answer() {
+    for delay in [Duration::ZERO, Duration::from_millis(10)] {
+        let mut pair = Pair::new(delay);
+        for side in [A, B] {
+            pair.add(side, MICROPHONE);
+            pair.add(side, CAMERA);
+        }
+        pair.negotiate(A);
+        let taken = pair.run_until_connected();
+        println!("a wire of {delay:?}: connected {taken:?} after the answer");
+        assert!(taken < Duration::from_millis(100) + delay * 6, "{taken:?}");
+        for side in [A, B] {
+            let sound = pair.expect_media(side, MICROPHONE);
+            let picture = pair.expect_media(side, CAMERA);
+            assert_eq!((sound.codec, picture.codec), (Codec::Opus, Codec::Vp8));
+            assert_eq!(picture.received, pair.now);
+        }
+    }
+}
+
+#[test]
+fn a_link_without_tracks_receives() {
+    let mut pair = Pair::new(Duration::ZERO);
+    pair.add(A, CAMERA);
+    pair.negotiate(A);
+    pair.run_until_connected();
+    pair.expect_media(A, CAMERA);
+    assert_eq!(pair.remote_tracks(A), [String::new(); 0]);
+}
+
+#[test]
+fn sequence_numbers_follow_each_other_and_time_stamps_keep_their_distance() {
+    let mut pair = Pair::connected(Duration::ZERO);
+    let first = pair.expect_media(A, CAMERA);
+    let second = pair.expect_media(A, CAMERA);
+    assert_eq!(second.sequence, first.sequence.wrapping_add(1));
+    assert_eq!(second.timestamp, first.timestamp);
+    assert_ne!(first.timestamp, 1_000, "the offset must hide the source's own clock");
+}
+
+#[test]
+fn nothing_is_taken_before_there_is_a_path() {
+    let mut pair = Pair::new(Duration::ZERO);
+    pair.add(A, CAMERA);
+    assert_eq!(pair.send(A, CAMERA, b"early"), 0);
+    pair.links[A].create_offer(pair.now, false).unwrap();
+    assert_eq!(pair.send(A, CAMERA, b"early"), 0);
+}
+
+#[test]
+fn every_sender_is_told_its_codec_and_asked_for_a_keyframe_when_the_path_is_there() {
+    let pair = Pair::connected(Duration::ZERO);
+    for side in [A, B] {
+        assert_eq!(pair.codec(side, MICROPHONE), Some(Codec::Opus));
+        assert_eq!(pair.codec(side, CAMERA), Some(Codec::Vp8));
+        let position =
+            |wanted: &dyn Fn(&LinkEvent) -> bool| pair.events[side].iter().position(wanted).unwrap();
+        let connected = position(&|e| matches!(e, LinkEvent::StateChanged(LinkState::Connected)));
+        let keyframe = position(&|e| matches!(e, LinkEvent::KeyframeRequested { track } if *track == CAMERA));
+        assert!(keyframe > connected);
+    }
+}
+
+#[test]
+fn states_are_told_in_order() {
+    let pair = Pair::connected(Duration::from_millis(10));
+    for side in [A, B] {
+        let states: Vec<LinkState> = pair.events[side]
+            .iter()
+            .filter_map(|event| if let LinkEvent::StateChanged(state) = event { Some(*state) } else { None })
+            .collect();
+        assert_eq!(states, [LinkState::Connecting, LinkState::Connected]);
+    }
+}

@@ -1,0 +1,210 @@
+//! Data channels.
+
+mod common;
+
+use std::time::Duration;
+
+use common::*;
+use parlor_transport::{ChannelOptions, LinkError, LinkEvent, MAX_BUFFERED};
+use units::ChannelId;
+
+fn opened(pair: &Pair, side: usize) -> Vec<(ChannelId, String, bool)> {
+    pair.events[side]
+        .iter()
+        .filter_map(|event| match event {
+            LinkEvent::ChannelOpened { channel, label, incoming } => {
+                Some((*channel, label.clone(), *incoming))
+            }
+            _ => None,
+        })
+        .collect()
+}
+
+fn messages(pair: &Pair, side: usize) -> Vec<(bool, Vec<u8>)> {
+    pair.events[side]
+        .iter()
+        .filter_map(|event| match event {
+            LinkEvent::ChannelMessage { binary, data, .. } => Some((*binary, data.to_vec())),
+            _ => None,
+        })
+        .collect()
+}
+
+/// A pair with one open channel; returns its id on both sides.
+fn with_channel(delay: Duration, options: ChannelOptions) -> (Pair, [ChannelId; 2]) {
+    let mut pair = Pair::new(delay);
+    let ours = pair.links[A].open_channel("chat", options).unwrap();
+    pair.negotiate(A);
+    pair.run_until(Duration::from_secs(5), |pair| [A, B].iter().all(|&side| !opened(pair, side).is_empty()));
+    let theirs = opened(&pair, B)[0].0;
+    (pair, [ours, theirs])
+}
+
+#[test]
+fn a_channel_alone_makes_a_link_and_carries_text_and_bytes_both_ways() {
+    let (mut pair, [ours, theirs]) = with_channel(Duration::from_millis(10), ChannelOptions::default());
+    assert_eq!(opened(&pair, A), [(ours, "chat".to_owned(), false)]);
+    assert_eq!(opened(&pair, B), [(theirs, "chat".to_owned(), true)]);
+    let now = pair.now;
+    for (side, channel) in [(A, ours), (B, theirs)] {
+        pair.links[side].send_channel(now, channel, false, "grüß dich".as_bytes()).unwrap();
+        pair.links[side].send_channel(now, channel, true, &[0, 255, 1]).unwrap();
+        pair.links[side].send_channel(now, channel, false, b"").unwrap();
+        pair.links[side].send_channel(now, channel, true, b"").unwrap();
+    }
+    pair.run(Duration::from_millis(200));
+    for side in [A, B] {
+        let expected: [(bool, &[u8]); 4] =
+            [(false, "grüß dich".as_bytes()), (true, &[0, 255, 1]), (false, b""), (true, b"")];
+        let expected = expected.map(|(binary, data)| (binary, data.to_vec()));
+        assert_eq!(messages(&pair, side), expected);
+    }
+}
+
+#[test]
+fn how_long_it_takes_from_the_offer_to_an_open_channel() {
+    for delay in [Duration::ZERO, Duration::from_millis(10)] {
+        let mut pair = Pair::new(delay);
+        pair.links[A].open_channel("chat", ChannelOptions::default()).unwrap();
+        let (start, real) = (pair.now, std::time::Instant::now());
+        pair.negotiate(A);
+        pair.run_until(Duration::from_secs(5), |pair| {
+            [A, B].iter().all(|&side| !opened(pair, side).is_empty())
+        });
+        let taken = pair.now - start;
+        println!("a wire of {delay:?}: {taken:?} of virtual time, {:?} of work", real.elapsed());
+        assert!(taken < Duration::from_millis(50) + delay * 20, "{taken:?}");
+    }
+}
+
+#[test]
+fn the_first_channel_in_a_call_needs_one_negotiation_and_the_second_none() {
+    for side in [A, B] {
+        let mut pair = Pair::connected(Duration::from_millis(10));
+        assert!(
+            !sections(&pair.links[side].create_offer(pair.now, false).unwrap())
+                .iter()
+                .any(|(kind, ..)| kind == "application")
+        );
+        let offer = pair.links[side].create_offer(pair.now, false).unwrap();
+        pair.answer(1 - side, &offer);
+        pair.links[side].open_channel("one", ChannelOptions::default()).unwrap();
+        pair.settle();
+        assert!(pair.links[side].needs_negotiation());
+        pair.negotiate(side);
+        pair.run(Duration::from_millis(500));
+        assert_eq!(opened(&pair, 1 - side).len(), 1);
+        pair.links[1 - side].open_channel("two", ChannelOptions::default()).unwrap();
+        assert!(!pair.links[1 - side].needs_negotiation());
+        pair.run(Duration::from_millis(500));
+        let mut labels: Vec<String> = opened(&pair, side).into_iter().map(|(_, label, _)| label).collect();
+        labels.sort();
+        assert_eq!(labels, ["one", "two"]);
+        pair.expect_media(A, CAMERA);
+        pair.expect_media(B, CAMERA);
+    }
+}
+
+#[test]
+fn a_closed_channel_closes_on_both_sides() {
+    let (mut pair, [ours, theirs]) = with_channel(Duration::from_millis(10), ChannelOptions::default());
+    pair.links[A].close_channel(ours);
+    pair.run(Duration::from_millis(200));
+    assert_eq!(pair.count(A, |e| *e == LinkEvent::ChannelClosed { channel: ours }), 1);
+    assert_eq!(pair.count(B, |e| *e == LinkEvent::ChannelClosed { channel: theirs }), 1);
+    let now = pair.now;
+    assert_eq!(pair.links[A].send_channel(now, ours, true, b"x"), Err(LinkError::UnknownChannel(ours)));
+    pair.links[A].close_channel(ours);
+    pair.settle();
+    assert_eq!(pair.count(A, |e| matches!(e, LinkEvent::ChannelClosed { .. })), 1);
+}
+
+#[test]
+fn a_channel_that_never_opened_can_be_closed() {
+    let mut pair = Pair::new(Duration::ZERO);
+    let channel = pair.links[A].open_channel("chat", ChannelOptions::default()).unwrap();
+    pair.links[A].close_channel(channel);
+    pair.settle();
+    assert_eq!(pair.count(A, |e| *e == LinkEvent::ChannelClosed { channel }), 1);
+}
+
+#[test]
+fn a_full_buffer_refuses_and_says_when_to_go_on() {
+    let (mut pair, [ours, _]) = with_channel(Duration::from_millis(10), ChannelOptions::default());
+    let (message, now) = (vec![7; 60_000], pair.now);
+    let mut sent = 0;
+    let refused = loop {
+        match pair.links[A].send_channel(now, ours, true, &message) {
+            Ok(()) => sent += 1,
+            Err(error) => break error,
+        }
+    };
+    let buffered = pair.links[A].buffered_amount(ours);
+    assert_eq!(refused, LinkError::Backpressure { buffered });
+    assert!(buffered <= MAX_BUFFERED && buffered > MAX_BUFFERED - 2 * message.len(), "{buffered}");
+    pair.run_until(Duration::from_secs(20), |pair| {
+        pair.count(A, |e| *e == LinkEvent::ChannelWritable { channel: ours }) == 1
+    });
+    assert!(pair.links[A].buffered_amount(ours) < MAX_BUFFERED / 2);
+    let now = pair.now;
+    pair.links[A].send_channel(now, ours, true, &message).unwrap();
+    pair.run_until(Duration::from_secs(20), |pair| messages(pair, B).len() == sent + 1);
+    pair.run(Duration::from_secs(1));
+    assert_eq!(pair.links[A].buffered_amount(ours), 0);
+}
+
+#[test]
+fn messages_survive_loss_in_order() {
+    let (mut pair, [ours, _]) = with_channel(Duration::from_millis(10), ChannelOptions::default());
+    let mut datagrams = 0;
+    pair.lose = Box::new(move |_, _| {
+        datagrams += 1;
+        datagrams % 7 == 0
+    });
+    for number in 0..100u8 {
+        let now = pair.now;
+        pair.links[A].send_channel(now, ours, true, &[number; 500]).unwrap();
+    }
+    pair.run_until(Duration::from_secs(30), |pair| messages(pair, B).len() == 100);
+    let numbers: Vec<u8> = messages(&pair, B).iter().map(|(_, data)| data[0]).collect();
+    assert_eq!(numbers, (0..100).collect::<Vec<u8>>());
+}
+
+#[test]
+fn an_unreliable_channel_gives_lost_messages_up() {
+    let options = ChannelOptions { ordered: false, max_retransmits: Some(0), max_lifetime_ms: None };
+    let (mut pair, [ours, _]) = with_channel(Duration::from_millis(10), options);
+    pair.lose = Box::new(|side, datagram| side == A && datagram.data.len() > 400);
+    let now = pair.now;
+    pair.links[A].send_channel(now, ours, true, &[1; 500]).unwrap();
+    pair.run(Duration::from_secs(5));
+    pair.lose = Box::new(|_, _| false);
+    let now = pair.now;
+    pair.links[A].send_channel(now, ours, true, &[2; 500]).unwrap();
+    pair.run(Duration::from_secs(10));
+    let got: Vec<u8> = messages(&pair, B).iter().map(|(_, data)| data[0]).collect();
+    assert_eq!(got, [2]);
+}
+
+#[test]
+fn what_cannot_be_sent_is_refused() {
+    let (mut pair, [ours, _]) = with_channel(Duration::ZERO, ChannelOptions::default());
+    let now = pair.now;
+    let link = &mut pair.links[A];
+    assert_eq!(link.send_channel(now, ours, true, &vec![0; 300_000]), Err(LinkError::MessageTooLarge));
+    assert!(matches!(link.send_channel(now, ours, false, &[0xff]), Err(LinkError::ChannelOptions(_))));
+    let unknown = ChannelId::new(99);
+    assert_eq!(link.send_channel(now, unknown, true, b"x"), Err(LinkError::UnknownChannel(unknown)));
+    let both = ChannelOptions { ordered: true, max_retransmits: Some(1), max_lifetime_ms: Some(1) };
+    assert!(matches!(link.open_channel("x", both), Err(LinkError::ChannelOptions(_))));
+    assert!(matches!(
+        link.open_channel(&"x".repeat(70_000), ChannelOptions::default()),
+        Err(LinkError::ChannelOptions(_))
+    ));
+    link.send_channel(now, ours, true, &vec![1; 200_000]).unwrap();
+    let early = Pair::new(Duration::ZERO).links[B].open_channel("x", ChannelOptions::default());
+    assert!(early.is_ok());
+    pair.run(Duration::from_secs(2));
+    assert_eq!(messages(&pair, B).len(), 1);
+    assert_eq!(messages(&pair, B)[0].1.len(), 200_000);
+}

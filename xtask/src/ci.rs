@@ -1,0 +1,55 @@
+//! `cargo xtask ci`: the steps of CI, each with its duration, up to the first that fails.
+
+use std::time::Instant;
+
+use crate::setup::For;
+use crate::{Result, boundaries, c_library, command, header, lint, setup};
+
+struct Step {
+    name: &'static str,
+    run: fn() -> Result,
+}
+
+/// In order of cost: what fails early costs little.
+const STEPS: &[Step] = &[
+    Step { name: "setup", run: || setup::run(For::Testing) },
+    Step { name: "format", run: lint::format },
+    Step { name: "boundaries", run: boundaries::run },
+    Step { name: "header", run: header::check },
+    Step { name: "c-headers", run: c_library::check_headers },
+    Step { name: "clippy", run: lint::clippy },
+    Step { name: "licences", run: lint::licences },
+    // The README's own command; it includes the C tests and the web page in Chromium.
+    Step { name: "test", run: || command::run(command::new("make").arg("test")) },
+    Step { name: "c-sanitizers", run: c_library::test_with_sanitizers },
+    Step { name: "c-valgrind", run: c_library::test_with_valgrind },
+    Step { name: "c-release", run: c_library::test_release },
+];
+
+/// Prints the names of the steps.
+pub fn list() {
+    for step in STEPS {
+        println!("{}", step.name);
+    }
+}
+
+/// Runs the named steps, or all.
+pub fn run(names: &[&str]) -> Result {
+    if let Some(unknown) = names.iter().find(|name| STEPS.iter().all(|step| step.name != **name)) {
+        return Err(format!("no step `{unknown}`; see `cargo xtask ci --list`").into());
+    }
+    let started = Instant::now();
+    let mut durations = Vec::new();
+    for step in STEPS.iter().filter(|step| names.is_empty() || names.contains(&step.name)) {
+        println!("\n=== {}", step.name);
+        let began = Instant::now();
+        (step.run)().map_err(|error| format!("step `{}`: {error}", step.name))?;
+        durations.push((step.name, began.elapsed()));
+    }
+    println!();
+    for (name, duration) in durations {
+        println!("{:>8.1} s  {name}", duration.as_secs_f64());
+    }
+    println!("{:>8.1} s  in all", started.elapsed().as_secs_f64());
+    Ok(())
+}
