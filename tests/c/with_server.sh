@@ -8,7 +8,7 @@ server=$1
 shift
 folder=$(mktemp -d)
 mkfifo "$folder/output"
-"$server" serve --dev --listen 127.0.0.1:0 >"$folder/output" &
+"$server" --dev --listen 127.0.0.1:0 >"$folder/output" &
 pid=$!
 trap 'kill "$pid" 2>/dev/null || true; wait "$pid" 2>/dev/null || true; rm -rf "$folder"' EXIT
 
@@ -16,9 +16,10 @@ trap 'kill "$pid" 2>/dev/null || true; wait "$pid" 2>/dev/null || true; rm -rf "
 exec 3<"$folder/output"
 PARLOR_TEST_URL=
 while [ -z "$PARLOR_TEST_URL" ] && read -r line <&3; do
-    PARLOR_TEST_URL=$(printf '%s\n' "$line" | sed -n 's,.*\(wss\{0,1\}://[^ ]*\).*,\1,p')
+    PARLOR_TEST_URL=$(printf '%s\n' "$line" | sed -n 's|.*\(wss*://[^ ]*\).*|\1|p')
 done
 cat <&3 >/dev/null &
+exec 3<&-
 if [ -z "$PARLOR_TEST_URL" ]; then
     echo "with_server.sh: the server printed no address" >&2
     exit 1
