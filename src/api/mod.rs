@@ -22,9 +22,7 @@ pub use event::{Event, Listener, MessageKind, PeerState, RequestOutcome, Session
 pub use picture::{Reference, convert, write_png};
 pub use session::{PeerInfo, PeerStats, Session, TrackStats};
 pub use sink::{AudioSink, VideoSink};
-pub use source::{
-    AudioSource, EncodedSourceObserver, FileMode, VideoSource,
-};
+pub use source::{AudioSource, EncodedSourceObserver, FileMode, VideoSource};
 pub use stream::MediaStream;
 
 pub use media::frame::{AudioFrame, EncodedFrame, FrameError, PixelFormat, Plane, VideoFrame};
