@@ -47,8 +47,6 @@ pub(super) struct SessionRunner {
     events: EventQueue,
     /// The signalling connection, with the number that its events carry.
     signal: Option<(u64, SignalHandle)>,
-    /// Connections that were told to close and have not said that they did.
-    closing_signals: Vec<u64>,
     links: BTreeMap<LinkId, LinkRunner>,
     /// The session's sockets, from its first link on.
     wires: Option<Wires>,
@@ -77,7 +75,6 @@ impl SessionRunner {
             shared: setup.shared,
             events: setup.events,
             signal: None,
-            closing_signals: Vec::new(),
             links: BTreeMap::new(),
             wires: None,
             sources: BTreeMap::new(),
@@ -123,7 +120,7 @@ impl SessionRunner {
     /// Returns whether the session was closed and nothing of it is left to do.
     pub(super) fn ended(&self, now: Time) -> bool {
         self.ends_at.is_some_and(|end| {
-            now >= end || (self.signal.is_none() && self.closing_signals.is_empty() && self.links.is_empty())
+            now >= end || (self.signal.is_none() && self.links.is_empty())
         })
     }
 
@@ -144,14 +141,11 @@ impl SessionRunner {
         connection: u64,
         event: SignalEvent,
     ) {
-        let terminal = matches!(event, SignalEvent::Closed { .. } | SignalEvent::Failed { .. });
-        if terminal {
-            self.closing_signals.retain(|closing| *closing != connection);
-        }
         if self.signal.as_ref().is_none_or(|(current, _)| *current != connection) {
+            // It belongs to a connection that another has replaced.
             return;
         }
-        if terminal {
+        if matches!(event, SignalEvent::Closed { .. } | SignalEvent::Failed { .. }) {
             self.signal = None;
         }
         self.handle(now, context, Input::Signal(event));
@@ -323,9 +317,8 @@ impl SessionRunner {
                 }
             }
             SignalCommand::Close { code, reason } => {
-                if let Some((connection, signal)) = self.signal.take() {
+                if let Some((_, signal)) = &self.signal {
                     signal.close(code, reason);
-                    self.closing_signals.push(connection);
                 }
             }
         }
