@@ -17,7 +17,7 @@ mod tone;
 
 pub use file::{AudioFile, FileError, FormatError, VideoFile};
 pub use pattern::{PatternError, TestPattern};
-pub use record::write_png;
+pub use record::{IvfRecorder, OggRecorder, WavRecorder, write_png};
 pub use reference::Reference;
 pub use stamp::{Stamp, StampSource};
 pub use tone::Tone;

@@ -17,27 +17,27 @@ const FRAME_HEADER: usize = 12;
 
 /// The content of an IVF file.
 #[derive(Debug, Clone)]
-pub(super) struct Ivf {
+pub(in crate::device) struct Ivf {
     /// What the frames are.
-    pub(super) codec: Codec,
+    pub(in crate::device) codec: Codec,
     /// The mean time between two frames.
-    pub(super) interval: Duration,
+    pub(in crate::device) interval: Duration,
     /// The frames in the order in which they are decoded; the first one is a keyframe.
-    pub(super) frames: Vec<IvfFrame>,
+    pub(in crate::device) frames: Vec<IvfFrame>,
 }
 
 /// One encoded picture.
 #[derive(Debug, Clone)]
-pub(super) struct IvfFrame {
+pub(in crate::device) struct IvfFrame {
     /// Whether a decoder can start here.
-    pub(super) keyframe: bool,
+    pub(in crate::device) keyframe: bool,
     /// The encoded bytes.
-    pub(super) data: Bytes,
+    pub(in crate::device) data: Bytes,
 }
 
 impl Ivf {
     /// Reads a file; frames before the first keyframe, which nobody can decode, are left out.
-    pub(super) fn parse(mut bytes: Bytes) -> Result<Self, FormatError> {
+    pub(in crate::device) fn parse(mut bytes: Bytes) -> Result<Self, FormatError> {
         if !bytes.starts_with(b"DKIF") {
             return Err(FormatError::Kind("an IVF file"));
         }
@@ -110,7 +110,7 @@ fn interval(ticks: u64, frames: usize, rate: u32, scale: u32) -> Result<Duration
 }
 
 #[cfg(test)]
-pub(super) mod tests {
+pub(in crate::device) mod tests {
     use proptest::prelude::*;
 
     use super::*;

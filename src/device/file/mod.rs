@@ -5,8 +5,8 @@
 
 mod audio;
 mod clip;
-mod ivf;
-mod ogg;
+pub(super) mod ivf;
+pub(super) mod ogg;
 mod video;
 mod wav;
 

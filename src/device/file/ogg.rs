@@ -17,31 +17,31 @@ const NO_POSITION: u64 = u64::MAX;
 
 /// The content of an Ogg Opus file.
 #[derive(Debug, Clone)]
-pub(super) struct OggOpus {
+pub(in crate::device) struct OggOpus {
     /// 1 or 2.
-    pub(super) channels: u16,
+    pub(in crate::device) channels: u16,
     /// Samples per channel at the start that warm the decoder up and are not played.
-    pub(super) pre_skip: usize,
+    pub(in crate::device) pre_skip: usize,
     /// What decoded samples are multiplied with.
-    pub(super) gain: f32,
+    pub(in crate::device) gain: f32,
     /// The packets, all of them lawful.
-    pub(super) packets: Vec<SoundPacket>,
+    pub(in crate::device) packets: Vec<SoundPacket>,
     /// Samples per channel that are played, without pre-skip and what is cut off at the end; not zero.
-    pub(super) playable: usize,
+    pub(in crate::device) playable: usize,
 }
 
 /// One Opus packet.
 #[derive(Debug, Clone)]
-pub(super) struct SoundPacket {
+pub(in crate::device) struct SoundPacket {
     /// Samples per channel.
-    pub(super) samples: u32,
+    pub(in crate::device) samples: u32,
     /// The encoded bytes.
-    pub(super) data: Bytes,
+    pub(in crate::device) data: Bytes,
 }
 
 impl OggOpus {
     /// Reads a file: the first Opus stream in it, to its end.
-    pub(super) fn parse(bytes: Bytes) -> Result<Self, FormatError> {
+    pub(in crate::device) fn parse(bytes: Bytes) -> Result<Self, FormatError> {
         let mut pages = Pages { bytes };
         let (serial, head) = opus_head(&mut pages)?;
         let mut stream = Stream::default();
@@ -231,7 +231,7 @@ impl Pages {
 }
 
 #[cfg(test)]
-pub(super) mod tests {
+pub(in crate::device) mod tests {
     use proptest::prelude::*;
 
     use super::*;
