@@ -49,7 +49,12 @@ impl AudioFile {
     ///
     /// [`FileError`] when the file cannot be read or is not a whole file of a kind that can be played.
     pub fn open(path: &Path) -> Result<Self, FileError> {
-        let content = Content::parse(read(path)?).map_err(format_error(path))?;
+        Self::parse(path, read(path)?)
+    }
+
+    /// Takes the content of a file; the path is for errors.
+    fn parse(path: &Path, bytes: Bytes) -> Result<Self, FileError> {
+        let content = Content::parse(bytes).map_err(format_error(path))?;
         Ok(Self { path: path.to_owned(), content, clock: SampleClock::default() })
     }
 
@@ -173,5 +178,69 @@ impl Opus {
             }
         }
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::device::file::{ogg, wav};
+
+    const SPEECH: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/examples/media/speech.ogg");
+    const STEP: Duration = Duration::from_millis(20);
+
+    fn file(bytes: Vec<u8>) -> AudioFile {
+        AudioFile::parse(Path::new("sound"), Bytes::from(bytes)).unwrap()
+    }
+
+    #[test]
+    fn wav_sound_plays_for_ever_without_a_gap() {
+        let mut file = file(wav::tests::file(2, &[1, 2, 3, 4, 5, 6]));
+        assert_eq!((file.is_opus(), file.channels()), (false, 2));
+        let sound = file.next_sound(STEP, Time::from_millis(9)).unwrap();
+        assert_eq!((sound.timestamp, sound.sample_rate, sound.channels), (Time::from_millis(9), 48_000, 2));
+        assert_eq!(sound.duration(), STEP);
+        let short = Duration::from_nanos(4 * 1_000_000_000 / 48_000 + 1);
+        let next = file.next_sound(short, Time::ZERO).unwrap();
+        let played: Vec<i16> = sound.samples.into_iter().chain(next.samples).collect();
+        let expected: Vec<i16> = (1..=6).cycle().take(964 * 2).collect();
+        assert_eq!(played, expected);
+    }
+
+    #[test]
+    fn wav_has_no_packets() {
+        let error = file(wav::tests::file(1, &[1])).next_packet(Time::ZERO).unwrap_err();
+        assert_eq!(error.to_string(), "sound has no Opus packets: only Ogg Opus files can be passed through");
+    }
+
+    #[test]
+    fn packets_come_with_their_length_and_start_again_after_the_end() {
+        let mut file = file(ogg::tests::file(312, 3, 2880));
+        assert_eq!((file.is_opus(), file.channels()), (true, 1));
+        for _ in 0..7 {
+            let packet = file.next_packet(Time::from_millis(4)).unwrap();
+            assert_eq!((packet.codec, packet.timestamp), (Codec::Opus, Time::from_millis(4)));
+            assert_eq!((packet.duration, packet.keyframe), (STEP, true));
+            assert_eq!(packet.data, ogg::tests::packet(40));
+        }
+    }
+
+    #[test]
+    fn opus_sound_is_as_long_as_the_file_says_and_sounds_the_same_in_every_round() {
+        let mut file = AudioFile::open(Path::new(SPEECH)).unwrap();
+        let Content::Opus(opus) = &file.content else { panic!("an Opus file") };
+        let playable = opus.file.playable;
+        let mut sound = Vec::new();
+        while sound.len() < playable * 2 {
+            sound.extend(file.next_sound(STEP, Time::ZERO).unwrap().samples);
+        }
+        assert!(sound[..playable].iter().any(|sample| sample.unsigned_abs() > 1000));
+        assert!(sound[..playable] == sound[playable..playable * 2]);
+    }
+
+    #[test]
+    fn what_is_no_sound_is_refused() {
+        let error = AudioFile::parse(Path::new("clip"), Bytes::from_static(b"DKIF")).err().unwrap();
+        assert_eq!(error.to_string(), "clip cannot be played: it is not an Ogg or a WAV file");
     }
 }

@@ -1,7 +1,9 @@
 //! A video file in memory, whose pictures can be had by their number.
 
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
+use bytes::Bytes;
 use media::codec::VideoDecoder;
 use media::frame::{EncodedFrame, VideoFrame};
 use units::{Codec, Time};
@@ -26,7 +28,12 @@ pub(in crate::device) struct Clip {
 impl Clip {
     /// Reads a file; nothing is decoded yet.
     pub(in crate::device) fn open(path: &Path) -> Result<Self, FileError> {
-        let ivf = Ivf::parse(read(path)?).map_err(format_error(path))?;
+        Self::parse(path, read(path)?)
+    }
+
+    /// Takes the content of a file; the path is for errors.
+    fn parse(path: &Path, bytes: Bytes) -> Result<Self, FileError> {
+        let ivf = Ivf::parse(bytes).map_err(format_error(path))?;
         Ok(Self { path: path.to_owned(), ivf, decoder: None, next: 0, shown: None })
     }
 
@@ -36,7 +43,7 @@ impl Clip {
     }
 
     /// Returns the time from one picture to the next.
-    pub(super) fn interval(&self) -> std::time::Duration {
+    pub(super) fn interval(&self) -> Duration {
         self.ivf.interval
     }
 
@@ -46,7 +53,7 @@ impl Clip {
         EncodedFrame {
             codec: self.ivf.codec,
             timestamp,
-            duration: std::time::Duration::ZERO,
+            duration: Duration::ZERO,
             keyframe: frame.keyframe,
             data: frame.data.clone(),
         }
@@ -90,5 +97,57 @@ impl Clip {
             }
         }
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use media::psnr::psnr;
+
+    use super::*;
+    use crate::device::file::ivf::tests::{DELTA, KEY, file};
+
+    fn bunny() -> Clip {
+        Clip::open(Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/examples/media/bunny.ivf"))).unwrap()
+    }
+
+    fn same(a: &VideoFrame, b: &VideoFrame) -> bool {
+        psnr(a, b).unwrap().all == f64::INFINITY
+    }
+
+    #[test]
+    fn a_jump_gives_the_same_picture_as_playing_up_to_it() {
+        let (mut player, mut jumper) = (bunny(), bunny());
+        let played: Vec<_> = (0..40).map(|number| player.picture(number).unwrap()).collect();
+        assert!(!same(&played[3], &played[30]));
+        for number in [30, 3, 4, 39, 38] {
+            assert!(same(&jumper.picture(number).unwrap(), &played[number as usize]), "picture {number}");
+        }
+    }
+
+    #[test]
+    fn a_later_round_shows_the_pictures_of_the_first() {
+        let mut clip = bunny();
+        let length = clip.ivf.frames.len() as u32;
+        let first = clip.picture(1).unwrap();
+        assert!(same(&clip.picture(1).unwrap(), &first));
+        assert!(same(&clip.picture(length + 1).unwrap(), &first));
+    }
+
+    #[test]
+    fn a_frame_that_cannot_be_decoded_is_an_error_and_the_next_keyframe_helps() {
+        let broken = [KEY, KEY].map(|key| (0, key));
+        let bytes: Vec<_> =
+            broken.iter().map(|(time, key)| (*time, &key[..])).chain([(0, &DELTA[..])]).collect();
+        let mut clip = Clip::parse(Path::new("broken.ivf"), Bytes::from(file(25, 1, &bytes))).unwrap();
+        for number in [0, 1, 2, 0] {
+            let error = clip.picture(number).unwrap_err().to_string();
+            assert!(error.contains("broken.ivf"), "{error}");
+        }
+        let mut clip = bunny();
+        clip.ivf.frames[0].data = Bytes::from_static(&KEY);
+        let keyframe = clip.ivf.frames.iter().skip(1).position(|frame| frame.keyframe).unwrap() as u32 + 1;
+        assert!(clip.picture(0).is_err());
+        assert!(clip.picture(keyframe).is_ok());
     }
 }

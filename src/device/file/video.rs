@@ -60,3 +60,51 @@ impl VideoFile {
         Ok(frame)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use media::psnr::psnr;
+
+    use super::*;
+    use crate::device::Reference;
+
+    const BUNNY: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/examples/media/bunny.ivf");
+    const SPEECH: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/examples/media/speech.ogg");
+
+    #[test]
+    fn encoded_frames_start_at_a_keyframe_and_start_again_after_the_end() {
+        let mut file = VideoFile::open(Path::new(BUNNY)).unwrap();
+        assert_eq!((file.codec(), file.interval()), (Codec::Vp8, Duration::from_millis(40)));
+        let first = file.next_encoded(Time::from_millis(3)).unwrap();
+        assert!(first.keyframe);
+        assert_eq!((first.timestamp, first.duration), (Time::from_millis(3), Duration::ZERO));
+        assert!(!file.next_encoded(Time::ZERO).unwrap().keyframe);
+        let mut again = (0..10_000).map(|_| file.next_encoded(Time::ZERO).unwrap());
+        assert!(again.any(|frame| frame.data == first.data));
+    }
+
+    #[test]
+    fn a_picture_tells_its_number_and_time_and_the_reference_makes_it_again() {
+        let mut file = VideoFile::open(Path::new(BUNNY)).unwrap();
+        let mut reference = Reference::file(Path::new(BUNNY)).unwrap();
+        for number in 0..5 {
+            let sent = Time::from_millis(40 * u64::from(number));
+            let picture = file.next_picture(number, sent).unwrap();
+            assert_eq!(picture.timestamp(), sent);
+            let stamp = Stamp::read(&picture).unwrap();
+            assert_eq!(stamp, Stamp { frame: number, sent, source: StampSource::File });
+            let source = reference.frame(&stamp).unwrap();
+            assert_eq!(psnr(&picture, &source).unwrap().all, f64::INFINITY);
+        }
+        let pattern = Stamp { frame: 0, sent: Time::ZERO, source: StampSource::Pattern };
+        assert!(reference.frame(&pattern).is_none());
+    }
+
+    #[test]
+    fn an_error_names_the_file_and_what_is_wrong() {
+        let error = |path: &str| VideoFile::open(Path::new(path)).err().unwrap().to_string();
+        assert_eq!(error(SPEECH), format!("{SPEECH} cannot be played: it is not an IVF file"));
+        assert!(error("/nonexistent.ivf").starts_with("/nonexistent.ivf cannot be read: "));
+        assert!(error("/").contains("not a file"));
+    }
+}
