@@ -1,7 +1,7 @@
 //! The command line of the server. A flag wins over its environment variable, that over the configuration
 //! file, that over the default.
 
-use std::io::Write as _;
+use std::io::{IsTerminal as _, Write as _};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -41,7 +41,11 @@ pub struct ServeArgs {
 pub fn run(arguments: ServeArgs) -> ExitCode {
     let filter = EnvFilter::try_from_env("PARLOR_LOG").unwrap_or_else(|_| EnvFilter::new("info"));
     // A second subscriber in one process is refused; the first one keeps working.
-    let _ = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).try_init();
+    let _ = tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr)
+        .with_ansi(std::io::stderr().is_terminal())
+        .try_init();
     match serve(arguments) {
         Ok(()) => ExitCode::SUCCESS,
         Err(problem) => {

@@ -9,13 +9,13 @@ use session::{Command as Intent, Input, LinkCommand, Output, Session, SignalComm
 use units::{Codec, LinkId, ReceiverId, StreamId, Time, TrackId};
 
 use super::dispatch::EventQueue;
+use super::events;
 use super::handle::Shared;
 use super::link::LinkRunner;
 use super::network::{Command, Context, SessionKey};
-use super::wires::Wires;
-use super::receive::{RemoteAudio, RemoteMedia, RemoteTrack, RemoteVideo};
+use super::receive::{RemoteAudio, RemoteTrack, RemoteVideo};
 use super::source::TrackSource;
-use super::events;
+use super::wires::Wires;
 use crate::net::{Ready, ReceiveBuffers};
 use crate::signal::{self, SignalClient, SignalHandle};
 
@@ -94,7 +94,8 @@ impl SessionRunner {
             && let Some(tracks) = self.streams.remove(stream)
         {
             self.handle(now, context, Input::Command(intent));
-            tracks.iter().for_each(|track| drop(self.sources.remove(track)));
+            let sources: Vec<_> = tracks.iter().filter_map(|track| self.sources.remove(track)).collect();
+            release(context, sources);
             return;
         }
         self.handle(now, context, Input::Command(intent));
@@ -132,10 +133,17 @@ impl SessionRunner {
             self.close_link(now, context, id, link);
         }
         self.send();
+        release(context, std::mem::take(&mut self.sources).into_values().collect());
     }
 
     /// Takes what the signalling connection reports.
-    pub(super) fn signal(&mut self, now: Time, context: &mut Context<'_>, connection: u64, event: SignalEvent) {
+    pub(super) fn signal(
+        &mut self,
+        now: Time,
+        context: &mut Context<'_>,
+        connection: u64,
+        event: SignalEvent,
+    ) {
         let terminal = matches!(event, SignalEvent::Closed { .. } | SignalEvent::Failed { .. });
         if terminal {
             self.closing_signals.retain(|closing| *closing != connection);
@@ -391,8 +399,8 @@ impl SessionRunner {
 
     fn event(&mut self, context: &mut Context<'_>, event: session::Event) {
         match &event {
-            session::Event::TrackAdded { peer, track, kind, link, receiver, .. } => {
-                match self.start_track(context, *peer, *link, *receiver, *kind) {
+            session::Event::TrackAdded { track, kind, link, receiver, .. } => {
+                match self.start_track(context, *link, *receiver, *kind) {
                     Ok(remote) => {
                         self.shared.view().tracks.insert(*track, remote.clone());
                         self.remote.insert(*track, (*link, *receiver, remote));
@@ -411,7 +419,6 @@ impl SessionRunner {
     fn start_track(
         &mut self,
         context: &mut Context<'_>,
-        peer: units::PeerId,
         link: LinkId,
         receiver: ReceiverId,
         kind: units::MediaKind,
@@ -419,20 +426,20 @@ impl SessionRunner {
         let media = match kind {
             units::MediaKind::Video => {
                 let (key, queue) = (self.key, Arc::clone(context.queue));
-                RemoteMedia::Video(RemoteVideo::start(Box::new(move || {
+                RemoteTrack::Video(RemoteVideo::start(Box::new(move || {
                     queue.report(Command::DecoderFailed(key, link, receiver));
                 }))?)
             }
             units::MediaKind::Audio => {
                 let audio = RemoteAudio::new()?;
                 context.playout.add(Arc::clone(&audio));
-                RemoteMedia::Audio(audio)
+                RemoteTrack::Audio(audio)
             }
         };
         if let Some(runner) = self.links.get_mut(&link) {
             runner.receive(receiver, media.clone());
         }
-        Ok(RemoteTrack { peer, media })
+        Ok(media)
     }
 
     fn end_track(&mut self, context: &mut Context<'_>, track: TrackId) {
@@ -440,9 +447,9 @@ impl SessionRunner {
         if let Some(runner) = self.links.get_mut(&link) {
             runner.stop_receiving(receiver);
         }
-        match &remote.media {
-            RemoteMedia::Video(video) => video.end(),
-            RemoteMedia::Audio(audio) => context.playout.remove(audio),
+        match &remote {
+            RemoteTrack::Video(video) => video.end(),
+            RemoteTrack::Audio(audio) => context.playout.remove(audio),
         }
     }
 
@@ -453,6 +460,13 @@ impl SessionRunner {
                 *known = stats;
             }
         }
+    }
+}
+
+/// Lets go of sources. The last to do so waits for their threads, which is not for the network thread.
+fn release(context: &Context<'_>, sources: Vec<TrackSource>) {
+    if !sources.is_empty() {
+        context.runtime.spawn_blocking(move || drop(sources));
     }
 }
 

@@ -43,7 +43,8 @@ impl Drop for TestServer {
 /// A session's configuration, on an engine of its own that uses this machine's loopback interface alone.
 pub fn config(url: &str, key: &str) -> SessionConfig {
     let mut config = SessionConfig::new(url, Credential::ApiKey(Secret::new(key)));
-    let engine = EngineConfig { bind_addresses: vec!["127.0.0.1".parse().unwrap()], ..EngineConfig::default() };
+    let engine =
+        EngineConfig { bind_addresses: vec!["127.0.0.1".parse().unwrap()], ..EngineConfig::default() };
     config.engine = Some(Engine::new(engine).unwrap());
     config
 }

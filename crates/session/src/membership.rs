@@ -168,7 +168,8 @@ impl Membership {
         }
         let roster = std::mem::replace(&mut self.roster_is_next, false);
         let changes = changes(presence, known, &self.own_id, roster);
-        if self.roster_by.take().is_some() { (changes, self.enter()) } else { (changes, Action::Nothing) }
+        self.roster_by = None;
+        if self.entered { (changes, Action::Nothing) } else { (changes, self.enter()) }
     }
 
     /// Hands out the presence frames that came before the acknowledgement.

@@ -7,7 +7,8 @@
 //!
 //! When two offers collide, the polite side (the lower peer id) gives its own up and answers, the impolite one
 //! ignores the other's. The polite side does not provoke it: it holds its first offer for a moment, as the peer
-//! is about to make one. An offer without an answer is made again, so that no lost message leaves a pair dead.
+//! is about to make one. An offer without an answer is sent again, the very same, so that no lost message leaves
+//! a pair dead and a late answer still fits.
 //!
 //! Every command carries the number of its negotiation. A result with another number is stale and ignored.
 
@@ -23,10 +24,10 @@ const POLITE_HOLD: Duration = Duration::from_millis(400);
 /// How long an offer may wait for its answer, and a command for the link's result.
 const ANSWER_TIMEOUT: Duration = Duration::from_secs(15);
 
-/// The pause after a description that could not be made or applied.
+/// The pause before another try after a description that could not be made or applied.
 const RETRY_DELAY: Duration = Duration::from_secs(2);
 
-/// How many offers in a row may fail. Then the negotiation rests until the link needs one anew, the peer
+/// How many tries in a row may fail. Then the negotiation rests until the link needs one anew, the peer
 /// offers, or signalling comes back.
 const MAX_FAILURES: u32 = 8;
 
@@ -43,7 +44,7 @@ pub(crate) enum Step {
     Send { kind: SdpKind, sdp: String },
     /// Our offer was given up for the peer's.
     Yielded,
-    /// Our offer got no answer in time.
+    /// Our offer got no answer in time; unless it was a restart, it is sent again next.
     Unanswered { restart: bool },
     /// An exchange is complete.
     Settled,
@@ -68,9 +69,13 @@ pub(crate) struct Negotiation {
     deadline: Option<Time>,
     last: u64,
     needed: bool,
+    /// Whether an offer would say nothing. The need, if there is one, then waits.
+    empty: bool,
     restart_wanted: bool,
     /// Whether an offer of ours gave way to the peer's, and is needed after all if that comes to nothing.
     owed: bool,
+    /// The offer that waits for its answer.
+    offer: String,
     hold_until: Option<Time>,
     retry_at: Option<Time>,
     failures: u32,
@@ -88,8 +93,10 @@ impl Negotiation {
             deadline: None,
             last,
             needed: false,
+            empty: false,
             restart_wanted: false,
             owed: false,
+            offer: String::new(),
             hold_until: polite.then(|| now + POLITE_HOLD),
             retry_at: None,
             failures: 0,
@@ -127,6 +134,12 @@ impl Negotiation {
             self.failures = 0;
             self.retry_at = None;
         }
+        self.advance(now, up);
+    }
+
+    /// Says whether there is nothing to send and nothing was ever agreed on.
+    pub(crate) fn set_empty(&mut self, now: Time, empty: bool, up: bool) {
+        self.empty = empty;
         self.advance(now, up);
     }
 
@@ -168,6 +181,7 @@ impl Negotiation {
         match (self.state, kind) {
             (State::Creating { restart }, SdpKind::Offer) => {
                 self.enter(now, State::Offered { restart });
+                self.offer.clone_from(&sdp);
                 self.steps.push_back(Step::Send { kind, sdp });
             }
             (State::Answering, SdpKind::Answer) => {
@@ -195,28 +209,40 @@ impl Negotiation {
 
     /// Ends what the link was doing.
     fn stop(&mut self, now: Time, reason: String) {
-        match self.state {
+        let restart = match self.state {
             State::Stable | State::Offered { .. } => return,
-            State::Creating { restart } | State::Applying { restart } => {
-                self.needed |= !restart;
-                self.steps.push_back(Step::Failed { reason, restart });
-                self.count_failure();
-            }
+            State::Creating { restart } | State::Applying { restart } => restart,
             // The peer's offer was at fault, which says nothing about ours.
             State::Answering => {
                 self.needed |= std::mem::take(&mut self.owed);
+                self.retry_at = Some(now + RETRY_DELAY);
                 self.steps.push_back(Step::Failed { reason, restart: false });
+                self.enter(now, State::Stable);
+                return;
+            }
+        };
+        self.steps.push_back(Step::Failed { reason, restart });
+        if restart {
+            self.enter(now, State::Stable);
+        } else if self.may_try_again(now) {
+            let applying = matches!(self.state, State::Applying { .. });
+            if applying {
+                // It may have been a late answer to an earlier offer; the right one may still come.
+                self.enter(now, State::Offered { restart });
+                self.deadline = Some(now + RETRY_DELAY);
+            } else {
+                self.enter(now, State::Stable);
+                self.needed = true;
+                self.retry_at = Some(now + RETRY_DELAY);
             }
         }
-        self.enter(now, State::Stable);
-        self.retry_at = Some(now + RETRY_DELAY);
     }
 
     /// Signalling is back and the link was kept: what was under way is made again.
     pub(crate) fn resume(&mut self, now: Time) {
-        self.drop_offer(now);
         self.failures = 0;
         self.retry_at = None;
+        self.repeat_offer(now);
         self.advance(now, true);
     }
 
@@ -225,8 +251,8 @@ impl Negotiation {
             return;
         }
         if self.deadline.is_some_and(|deadline| deadline <= now) {
-            if self.drop_offer(now) {
-                self.count_failure();
+            if matches!(self.state, State::Offered { .. }) {
+                self.repeat_offer(now);
             } else {
                 self.stop(now, "the link did not do what it was told".to_owned());
             }
@@ -278,20 +304,24 @@ impl Negotiation {
     fn settle(&mut self, now: Time, up: bool) {
         self.enter(now, State::Stable);
         self.owed = false;
+        self.empty = false;
         self.failures = 0;
         self.steps.push_back(Step::Settled);
         self.advance(now, up);
     }
 
-    /// Gives an offer up that was not answered. Returns whether there was one.
-    fn drop_offer(&mut self, now: Time) -> bool {
+    /// Sends an offer again that was not answered. A restart is given up instead: whoever wanted it decides.
+    fn repeat_offer(&mut self, now: Time) {
         let State::Offered { restart } = self.state else {
-            return false;
+            return;
         };
-        self.enter(now, State::Stable);
-        self.needed |= !restart;
         self.steps.push_back(Step::Unanswered { restart });
-        true
+        if restart {
+            self.enter(now, State::Stable);
+        } else if self.may_try_again(now) {
+            self.enter(now, State::Offered { restart });
+            self.steps.push_back(Step::Send { kind: SdpKind::Offer, sdp: self.offer.clone() });
+        }
     }
 
     fn enter(&mut self, now: Time, state: State) {
@@ -299,16 +329,21 @@ impl Negotiation {
         self.deadline = (state != State::Stable).then(|| now + ANSWER_TIMEOUT);
     }
 
-    fn count_failure(&mut self) {
+    /// Counts a failure. Returns whether another try is in order; if not, everything rests.
+    fn may_try_again(&mut self, now: Time) -> bool {
         self.failures += 1;
-        if self.failures == MAX_FAILURES + 1 {
-            let reason = "giving up: no offer succeeded".to_owned();
-            self.steps.push_back(Step::Failed { reason, restart: false });
+        if self.failures <= MAX_FAILURES {
+            return true;
         }
+        self.needed = true;
+        self.enter(now, State::Stable);
+        let reason = "giving up: no offer succeeded".to_owned();
+        self.steps.push_back(Step::Failed { reason, restart: false });
+        false
     }
 
     fn wants_offer(&self) -> bool {
-        self.restart_wanted || (self.needed && self.failures <= MAX_FAILURES)
+        self.restart_wanted || (self.needed && !self.empty && self.failures <= MAX_FAILURES)
     }
 
     /// Returns the time before which no offer may be made; `None` when it may be made at once.

@@ -211,7 +211,12 @@ impl Peer {
         link.into_iter().filter(|_| up).chain([self.leave_at]).flatten().min()
     }
 
-    pub(crate) fn add_track(&self, context: &mut Context<'_>, offered: Offered<'_>) {
+    pub(crate) fn add_track(&mut self, context: &mut Context<'_>, offered: Offered<'_>) {
+        self.offer_track(context, offered);
+        self.tracks_changed(context);
+    }
+
+    fn offer_track(&self, context: &mut Context<'_>, offered: Offered<'_>) {
         context.wire.link(
             self.link,
             LinkCommand::AddTrack {
@@ -229,6 +234,7 @@ impl Peer {
             let clear = PeerMessage::TrackMetadata { track_id, stream_id: None, kind: None, metadata: None };
             self.send(context, &clear);
         }
+        self.tracks_changed(context);
     }
 
     /// The server says that the peer has left. Returns whether to believe it at once; if not, then after `grace`.
@@ -366,8 +372,14 @@ impl Peer {
         context.wire.link(self.link, LinkCommand::Open { peer: self.id, ice_servers });
         let streams = context.streams;
         for offered in streams.tracks() {
-            self.add_track(context, offered);
+            self.offer_track(context, offered);
         }
+    }
+
+    fn tracks_changed(&mut self, context: &mut Context<'_>) {
+        let empty = self.identity.is_none() && context.streams.tracks().next().is_none();
+        self.negotiation.set_empty(context.now, empty, context.up);
+        self.perform(context);
     }
 
     fn replace_link(&mut self, context: &mut Context<'_>) {

@@ -137,8 +137,8 @@ pub(crate) struct Description {
 }
 
 impl Description {
-    /// Reads a description, whoever wrote it.
-    pub(crate) fn parse(sdp: &str) -> Result<Self, LinkError> {
+    /// Reads a description, whoever wrote it; `video` are the video codecs that we speak.
+    pub(crate) fn parse(sdp: &str, video: &[Codec]) -> Result<Self, LinkError> {
         if sdp.len() > MAX_BYTES {
             return Err(refuse("too long"));
         }
@@ -154,7 +154,7 @@ impl Description {
         let mut sections = Vec::with_capacity(parsed.media_descriptions.len());
         let mut mids = BTreeSet::new();
         for media in &parsed.media_descriptions {
-            let section = Section::parse(media, bundled.as_deref())?;
+            let section = Section::parse(media, bundled.as_deref(), video)?;
             if !mids.insert(section.mid.clone()) {
                 return Err(refuse("two m-sections of one mid"));
             }
@@ -273,7 +273,7 @@ const DATA_ATTRIBUTES: [&str; 5] = ["mid", "setup", "sendrecv", "sctp-port", "ma
 const MEDIA_ATTRIBUTES: [&str; 4] = ["mid", "setup", "rtcp-mux", "rtcp-rsize"];
 
 impl Section {
-    fn parse(media: &MediaDescription, bundled: Option<&[&str]>) -> Result<Self, LinkError> {
+    fn parse(media: &MediaDescription, bundled: Option<&[&str]>, video: &[Codec]) -> Result<Self, LinkError> {
         let kind = match media.media_name.media.as_str() {
             "audio" => SectionKind::Media(MediaKind::Audio),
             "video" => SectionKind::Media(MediaKind::Video),
@@ -283,7 +283,7 @@ impl Section {
         let mid =
             value(&media.attributes, "mid").filter(|mid| is_name(mid)).ok_or_else(|| refuse("no mid"))?;
         let formats = match kind {
-            SectionKind::Media(kind) => formats(media, kind),
+            SectionKind::Media(kind) => formats(media, &codecs::wanted(kind, video)),
             SectionKind::Data => Vec::new(),
         };
         let rejected = media.media_name.port.value == 0 && !media.has_attribute("bundle-only");
@@ -328,13 +328,7 @@ impl Section {
                 }
             }
         } else {
-            let wanted = codecs::wanted(kind, video);
-            let primary: Vec<u8> = self
-                .formats
-                .iter()
-                .filter(|format| wanted.contains(&format.codec))
-                .map(|format| format.payload_type)
-                .collect();
+            let primary: Vec<u8> = self.formats.iter().map(|format| format.payload_type).collect();
             let payload_types = with_retransmission(&original, &primary);
             media.media_name.formats.retain(|f| f.parse().is_ok_and(|pt: u8| payload_types.contains(&pt)));
             media.attributes.extend(original.iter().filter(|a| keeps_format(a, &payload_types)).cloned());
@@ -353,7 +347,7 @@ impl Section {
 }
 
 /// Returns those of our codecs that an m-section lists.
-fn formats(media: &MediaDescription, kind: MediaKind) -> Vec<Format> {
+fn formats(media: &MediaDescription, wanted: &[Codec]) -> Vec<Format> {
     let mut formats = Vec::new();
     for payload_type in media.media_name.formats.iter().filter_map(|f| f.parse::<u8>().ok()) {
         let of_format = |key: &str| {
@@ -368,7 +362,7 @@ fn formats(media: &MediaDescription, kind: MediaKind) -> Vec<Format> {
             continue;
         };
         if let Some(codec) = codecs::recognise(encoding, clock_rate, of_format("fmtp"))
-            && codec.kind() == kind
+            && wanted.contains(&codec)
             && !formats.iter().any(|format: &Format| format.payload_type == payload_type)
         {
             formats.push(Format { payload_type, codec });

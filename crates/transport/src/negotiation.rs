@@ -123,7 +123,7 @@ impl Link {
             setup: Setup::Either,
         };
         let sdp = outgoing(&offer.sdp, &additions)?;
-        let description = Description::parse(&sdp)?;
+        let description = Description::parse(&sdp, &self.config.video_codecs)?;
         self.take_ufrag(&description.ufrag);
         let negotiation = &mut self.negotiation;
         negotiation.offer = Some(description);
@@ -146,7 +146,7 @@ impl Link {
     pub fn accept_offer(&mut self, now: Time, sdp: &str) -> Result<String, LinkError> {
         self.ensure_open()?;
         self.observe(now);
-        let offer = Description::parse(sdp)?;
+        let offer = Description::parse(sdp, &self.config.video_codecs)?;
         if self.negotiation.is_foreign(&offer) {
             self.start_over()?;
         } else if self.negotiation.offer.is_some() {
@@ -180,7 +180,7 @@ impl Link {
         self.ensure_open()?;
         self.observe(now);
         let offer = self.negotiation.offer.as_ref().ok_or(LinkError::UnexpectedAnswer)?;
-        let answer = Description::parse(sdp)?;
+        let answer = Description::parse(sdp, &self.config.video_codecs)?;
         let fits = offer.sections.len() == answer.sections.len()
             && offer.sections.iter().zip(&answer.sections).all(|(o, a)| o.mid == a.mid && o.kind == a.kind);
         if !fits {
@@ -268,7 +268,7 @@ impl Link {
             setup: self.negotiation.setup.unwrap_or(offer.setup.counterpart()),
         };
         let sdp = outgoing(&answer.sdp, &additions)?;
-        let parsed = Description::parse(&sdp)?;
+        let parsed = Description::parse(&sdp, &self.config.video_codecs)?;
         for section in &parsed.sections {
             if let Some(format) = section.formats.first() {
                 self.bind_sender(&section.mid, format.codec);
@@ -311,10 +311,11 @@ impl Link {
         let setup = if answered { local.setup } else { remote.setup.counterpart() };
         negotiation.setup.get_or_insert(setup);
         let same_transport = negotiation.remote_ufrag() == Some(remote.ufrag.as_str());
-        let restarted = negotiation.local.as_ref().is_none_or(|before| before.ufrag != local.ufrag);
         let described = remote.candidates.clone();
         let ufrag = local.ufrag.clone();
-        negotiation.restart_wanted &= !restarted;
+        // Rolled back, a restart has only happened on our side, and the other one would not nominate a path
+        // again: it must be offered anew, unless the other side restarted as well.
+        negotiation.restart_wanted &= answered && same_transport;
         negotiation.offer = None;
         negotiation.offer_restarts = false;
         negotiation.announced = false;

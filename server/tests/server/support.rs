@@ -10,7 +10,7 @@ use serde_json::Value;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 use tokio_tungstenite::tungstenite::Message;
-use tokio_tungstenite::{MaybeTlsStream, WebSocketStream, connect_async};
+use tokio_tungstenite::{MaybeTlsStream, WebSocketStream, connect_async_with_config};
 
 /// After how long a test that waits for something has failed.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -45,7 +45,8 @@ pub async fn patiently<T>(what: impl Future<Output = T>) -> T {
 impl Client {
     /// Opens a socket and reads nothing yet.
     pub async fn open(server: &str, query: &str) -> Self {
-        let (socket, _) = patiently(connect_async(format!("{server}/v1{query}"))).await.unwrap();
+        let (socket, _) =
+            patiently(connect_async_with_config(format!("{server}/v1{query}"), None, true)).await.unwrap();
         Self { socket, id: String::new() }
     }
 

@@ -189,6 +189,13 @@ fn the_roster_may_come_before_the_acknowledgement_of_a_return() {
     reconnect(&mut client, "me");
     assert_eq!(client.presence(&["me", "ada"], &[]).states(), [Joined]);
     assert!(client.ack().states().is_empty());
+
+    let mut alone = Client::joined("me", &[]);
+    reconnect(&mut alone, "me");
+    let taken = alone.presence(&["me", "ada"], &[]);
+    assert_eq!(taken.states(), [Joined]);
+    let taken = alone.link(opened(&taken), session::LinkEvent::NegotiationNeeded);
+    assert!(taken.negotiation().is_some(), "nothing more is waited for");
 }
 
 #[test]

@@ -1,5 +1,8 @@
 //! What the session's tests share: a session with a clock and scripted surroundings.
 
+pub mod fake_link;
+pub mod pair;
+
 use std::time::Duration;
 
 use protocol::peer::{PeerMessage, SdpKind};
