@@ -1,0 +1,5 @@
+//! Writing frames into files.
+
+mod png;
+
+pub use png::write_png;
