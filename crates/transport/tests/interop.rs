@@ -1,5 +1,7 @@
 //! An independent peer over real sockets: the stack's own driver, with its default codecs and interceptors.
 
+#![allow(clippy::unwrap_used)] // helpers of tests are tests
+
 mod common;
 
 use std::net::SocketAddr;
