@@ -11,12 +11,11 @@ use rtc::peer_connection::sdp::RTCSessionDescription;
 use rtc::rtp_transceiver::RTCRtpTransceiverDirection;
 use units::{MediaKind, Time};
 
-use crate::description::{
-    Additions, DataPlace, Description, Direction, Format, Msid, SectionKind, Setup, outgoing,
-};
+use crate::description::{Description, Direction, Format, Msid, SectionKind, Setup};
 use crate::error::LinkError;
 use crate::event::LinkEvent;
 use crate::link::Link;
+use crate::translation::{Additions, DataPlace, for_stack, fresh_mid, outgoing};
 
 /// What both sides said about an m-section.
 #[derive(Debug, Clone)]
@@ -81,7 +80,7 @@ impl Negotiation {
     /// under another session id does. The session id alone does not: some peers write a new one every time.
     fn is_foreign(&self, description: &Description) -> bool {
         self.remote.as_ref().is_some_and(|current| {
-            !current.fingerprint.eq_ignore_ascii_case(&description.fingerprint)
+            current.fingerprint != description.fingerprint
                 || (current.ufrag != description.ufrag && current.session_id != description.session_id)
         })
     }
@@ -152,17 +151,13 @@ impl Link {
         } else if self.negotiation.offer.is_some() {
             self.roll_back()?;
         }
-        let result = self.answer(&offer);
-        match result {
+        match self.answer(&offer) {
             Ok((sdp, answer)) => {
                 self.agree(answer, offer, true);
                 Ok(sdp)
             }
             Err(error) => {
-                // The stack may have taken the offer; without an answer it must not keep it. When it did not,
-                // there is nothing to roll back and it says so.
-                let undone = RTCSessionDescription::rollback(None).map_err(LinkError::stack)?;
-                let _ = self.pc.set_remote_description(self.config.instant(now), undone);
+                self.forget_offer()?;
                 self.check_negotiation();
                 self.pump();
                 Err(error)
@@ -190,11 +185,11 @@ impl Link {
             return Err(LinkError::RemoteRebuilt);
         }
         for section in &answer.sections {
-            if let Some(format) = section.formats.first() {
-                self.bind_sender(&section.mid, format.codec);
+            if let Some(described) = section.described.first() {
+                self.bind_sender(&section.mid, described.format.codec);
             }
         }
-        let copy = answer.for_stack(&self.config.video_codecs, |_| false);
+        let copy = for_stack(&answer, &self.config.video_codecs, |_| false);
         let description = RTCSessionDescription::answer(copy).map_err(LinkError::stack)?;
         let applied = self.pc.set_remote_description(self.config.instant(now), description);
         if self.pc.pending_local_description().is_some() {
@@ -246,7 +241,7 @@ impl Link {
     fn answer(&mut self, offer: &Description) -> Result<(String, Description), LinkError> {
         let known = self.known_mids();
         let copy =
-            offer.for_stack(&self.config.video_codecs, |mid| known.iter().any(|(known, _)| known == mid));
+            for_stack(offer, &self.config.video_codecs, |mid| known.iter().any(|(known, _)| known == mid));
         let description = RTCSessionDescription::offer(copy).map_err(LinkError::stack)?;
         let instant = self.config.instant(self.now);
         self.pc
@@ -270,8 +265,8 @@ impl Link {
         let sdp = outgoing(&answer.sdp, &additions)?;
         let parsed = Description::parse(&sdp, &self.config.video_codecs)?;
         for section in &parsed.sections {
-            if let Some(format) = section.formats.first() {
-                self.bind_sender(&section.mid, format.codec);
+            if let Some(described) = section.described.first() {
+                self.bind_sender(&section.mid, described.format.codec);
             }
         }
         self.pc.set_local_description(instant, answer).map_err(LinkError::stack)?;
@@ -296,7 +291,7 @@ impl Link {
                     },
                     local_msid: ours.msid.clone(),
                     remote_msid: theirs.msid.clone(),
-                    formats: if answered { ours.formats.clone() } else { theirs.formats.clone() },
+                    formats: if answered { ours.formats() } else { theirs.formats() },
                 })
             })
             .collect();
@@ -305,7 +300,7 @@ impl Link {
             .zip(remote.data())
             .is_some_and(|((_, ours), (_, theirs))| ours.unusable || theirs.unusable)
         {
-            self.end_channels();
+            self.end_all_channels();
         }
         let negotiation = &mut self.negotiation;
         let setup = if answered { local.setup } else { remote.setup.counterpart() };
@@ -331,6 +326,20 @@ impl Link {
         self.pump();
     }
 
+    /// Undoes what the stack took of an offer that could not be answered.
+    ///
+    /// It can roll an offer back, but not the transports that the first one started.
+    fn forget_offer(&mut self) -> Result<(), LinkError> {
+        if self.negotiation.remote.is_none() {
+            return self.start_over();
+        }
+        let rollback = RTCSessionDescription::rollback(None).map_err(LinkError::stack)?;
+        // Where the stack refused the offer as a whole there is nothing to roll back, and it says so.
+        let _ = self.pc.set_remote_description(self.config.instant(self.now), rollback);
+        self.find_sender_mids();
+        Ok(())
+    }
+
     fn roll_back(&mut self) -> Result<(), LinkError> {
         let rollback = RTCSessionDescription::rollback(None).map_err(LinkError::stack)?;
         self.pc.set_local_description(self.config.instant(self.now), rollback).map_err(LinkError::stack)?;
@@ -347,7 +356,7 @@ impl Link {
         self.negotiation = Negotiation::default();
         self.renew_connection()?;
         self.end_receivers();
-        self.end_channels();
+        self.end_asked_channels();
         self.readd_senders()?;
         self.restore_local_candidates()
     }
@@ -388,7 +397,7 @@ impl Link {
             return DataPlace::Nowhere;
         }
         let taken = self.known_mids();
-        let mid = Description::fresh_mid(|mid| taken.iter().any(|(known, _)| known == mid));
+        let mid = fresh_mid(|mid| taken.iter().any(|(known, _)| known == mid));
         DataPlace::At(usize::MAX, mid)
     }
 }

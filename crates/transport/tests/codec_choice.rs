@@ -1,5 +1,7 @@
 //! Which codec is sent, and what the descriptions say of it.
 
+#![allow(clippy::unwrap_used)] // helpers of tests are tests
+
 mod common;
 
 use std::time::Duration;

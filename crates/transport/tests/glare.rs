@@ -1,5 +1,7 @@
 //! Both sides offer at the same time: the polite one rolls back, answers, and offers what is left.
 
+#![allow(clippy::unwrap_used)] // helpers of tests are tests
+
 mod common;
 
 use std::time::Duration;

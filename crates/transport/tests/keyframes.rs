@@ -1,5 +1,7 @@
 //! Keyframe requests reach the sender of the track.
 
+#![allow(clippy::unwrap_used)] // helpers of tests are tests
+
 mod common;
 
 use std::time::Duration;

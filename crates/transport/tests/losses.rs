@@ -1,5 +1,7 @@
 //! Lost packets are asked for again and come back.
 
+#![allow(clippy::unwrap_used)] // helpers of tests are tests
+
 mod common;
 
 use std::cell::Cell;

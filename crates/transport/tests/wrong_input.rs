@@ -1,5 +1,7 @@
 //! Nonsense from outside is refused or ignored, and the link works on.
 
+#![allow(clippy::unwrap_used)] // helpers of tests are tests
+
 mod common;
 
 use std::time::Duration;
@@ -121,6 +123,7 @@ fn a_closed_link_says_goodbye_and_refuses_everything() {
     pair.links[A].close(now);
     pair.settle();
     assert!(pair.sent[A] > before, "the other side is told");
+    assert_eq!(pair.links[B].state(), LinkState::Disconnected);
     let link: &mut Link = &mut pair.links[A];
     assert_eq!(link.state(), LinkState::Closed);
     assert_eq!(link.create_offer(now, false), Err(LinkError::Closed));
