@@ -1,5 +1,8 @@
 //! A server and callers in this process, over loopback sockets.
 
+// Each test program uses what it needs of this.
+#![allow(dead_code)]
+
 use std::collections::BTreeMap;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
