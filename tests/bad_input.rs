@@ -6,8 +6,9 @@ use std::net::TcpListener;
 use std::sync::Arc;
 
 use parlor::api::{
-    AudioSource, Codec, Credential, EncodedFrame, EncodedSourceObserver, Event, IceServer, Listener, MediaStream,
-    PixelFormat, Plane, Secret, Session, SessionConfig, SessionState, Status, Time, VideoFrame, VideoSource,
+    AudioSource, Codec, Credential, EncodedFrame, EncodedSourceObserver, Event, IceServer, Listener,
+    MediaStream, PixelFormat, Plane, Secret, Session, SessionConfig, SessionState, Status, Time, VideoFrame,
+    VideoSource,
 };
 use support::{Caller, TestServer, config, small_stream};
 
@@ -45,10 +46,12 @@ fn a_refused_channel_leaves_the_session_able_to_join_another() {
     let server = TestServer::start();
     let caller = Caller::new(server.config());
     assert_eq!(
-        caller.session.join("_system/secrets").map(|_| ()).map_err(|e| e.status()).err().unwrap_or_else(|| {
-            caller.wait("the refusal", |seen| seen.event_names().contains(&"request-done"));
-            Status::ChannelNotAuthorized
-        }),
+        caller.session.join("_system/secrets").map(|_| ()).map_err(|e| e.status()).err().unwrap_or_else(
+            || {
+                caller.wait("the refusal", |seen| seen.event_names().contains(&"request-done"));
+                Status::ChannelNotAuthorized
+            }
+        ),
         Status::ChannelNotAuthorized
     );
     caller.session.join("test/allowed").unwrap();
@@ -65,7 +68,14 @@ impl Listener for Deaf {
 fn wrong_configurations_are_refused_at_once() {
     let create = |config: SessionConfig| Session::create(config, Arc::new(Deaf)).unwrap_err().status();
     let key = || Credential::ApiKey(Secret::new("pk_dev"));
-    for url in ["", "banana", "ws://example.org", "wss://example.org/path", "wss://example.org?x=1", "ftp://localhost"] {
+    for url in [
+        "",
+        "banana",
+        "ws://example.org",
+        "wss://example.org/path",
+        "wss://example.org?x=1",
+        "ftp://localhost",
+    ] {
         assert_eq!(create(SessionConfig::new(url, key())), Status::InvalidArgument, "{url}");
     }
     let mut audio_codec = SessionConfig::new("ws://127.0.0.1:1", key());

@@ -19,7 +19,8 @@ fn two_sessions_meet_and_exchange_pictures_and_sound() {
         });
         let seen = caller.seen();
         let position = |name| seen.event_names().iter().position(|event| *event == name);
-        let order = ["joined", "peer-joined", "stream-added", "track-added"].map(|name| position(name).unwrap());
+        let order =
+            ["joined", "peer-joined", "stream-added", "track-added"].map(|name| position(name).unwrap());
         assert!(order.is_sorted(), "{:?}", seen.event_names());
         assert!(seen.events.iter().any(|event| matches!(
             event,

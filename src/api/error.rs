@@ -120,9 +120,10 @@ impl Status {
             "action_not_permitted" => Self::ActionNotPermitted,
             "peer_not_found" => Self::PeerNotFound,
             "payload_too_large" => Self::PayloadTooLarge,
-            "channel_limit_exceeded" | "over_message_quota" | "over_concurrent_limit" | "over_message_rate" => {
-                Self::LimitExceeded
-            }
+            "channel_limit_exceeded"
+            | "over_message_quota"
+            | "over_concurrent_limit"
+            | "over_message_rate" => Self::LimitExceeded,
             "admin_disconnect" | "account_suspended" => Self::Disconnected,
             "not_joined" | "invalid_state" => Self::InvalidState,
             "cancelled" => Self::Cancelled,

@@ -22,7 +22,6 @@ pub type RequestOutcome = Result<(), Error>;
 ///
 /// Metadata and data are JSON texts.
 #[derive(Debug, Clone, PartialEq)]
-#[non_exhaustive]
 pub enum Event {
     /// The session is in the channel.
     Joined {

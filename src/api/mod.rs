@@ -8,6 +8,8 @@ mod config;
 mod engine;
 mod error;
 mod event;
+mod picture;
+mod record;
 mod session;
 mod sink;
 mod source;
@@ -17,11 +19,10 @@ pub use config::{Credential, EngineConfig, IceServer, SessionConfig};
 pub use engine::{Engine, time_us};
 pub use error::{Error, Result, Status};
 pub use event::{Event, Listener, MessageKind, PeerState, RequestOutcome, SessionState};
+pub use picture::{Reference, convert, write_png};
 pub use session::{PeerInfo, PeerStats, Session, TrackStats};
 pub use sink::{AudioSink, VideoSink};
-pub use source::{
-    AudioSource, EncodedSourceObserver, FileMode, VideoSource,
-};
+pub use source::{AudioSource, EncodedSourceObserver, FileMode, VideoSource};
 pub use stream::MediaStream;
 
 pub use media::frame::{AudioFrame, EncodedFrame, FrameError, PixelFormat, Plane, VideoFrame};

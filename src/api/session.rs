@@ -1,5 +1,6 @@
 //! The session: one signalling connection, one channel, one link per remote peer.
 
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -8,6 +9,7 @@ use units::{BitRate, Codec, MediaKind, PeerId, RequestId, StreamId, TrackId};
 use super::config::SessionConfig;
 use super::error::Result;
 use super::event::{Listener, PeerState, SessionState};
+use super::record::Recording;
 use super::sink::{AudioSink, VideoSink};
 use super::stream::MediaStream;
 use crate::shell;
@@ -167,6 +169,23 @@ impl Session {
     /// As [`Session::set_video_sink`].
     pub fn set_audio_sink(&self, track: TrackId, sink: Option<Arc<dyn AudioSink>>) -> Result<()> {
         self.0.set_audio_sink(track, sink)
+    }
+
+    /// Records a remote track into a file, in place of the track's sink; it ends when the track ends or gets
+    /// another sink or none.
+    ///
+    /// The name's end says what is written: `.ivf` a video track's frames as they came, `.ogg` an audio track's
+    /// packets as they came, `.wav` an audio track's sound as it is played.
+    ///
+    /// # Errors
+    ///
+    /// [`super::Status::InvalidArgument`] for another end of the name, [`super::Status::MediaFile`] when the file
+    /// cannot be made; otherwise as [`Session::set_video_sink`].
+    pub fn record(&self, track: TrackId, path: &Path) -> Result<()> {
+        match Recording::create(path)? {
+            Recording::Video(sink) => self.set_video_sink(track, Some(sink)),
+            Recording::Audio(sink) => self.set_audio_sink(track, Some(sink)),
+        }
     }
 
     /// Returns the session's state.

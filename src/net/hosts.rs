@@ -153,7 +153,7 @@ mod tests {
         let mut resolver = HostResolver::new(Poller::new().unwrap().waker());
         resolver.resolve(host("2001:db8::1", 9));
         let result = resolver.poll().unwrap();
-        assert_eq!(result.addresses, ["[2001:db8::1]:9".parse().unwrap()]);
+        assert_eq!(result.addresses, ["[2001:db8::1]:9".parse::<SocketAddr>().unwrap()]);
         assert_eq!(resolver.running, 0);
     }
 

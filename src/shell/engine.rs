@@ -36,7 +36,8 @@ impl Engine {
         let failed = |what: &str, error: std::io::Error| {
             Error::new(Status::ConnectionFailed, format!("{what}: {error}"))
         };
-        let poller = Poller::new().map_err(|error| failed("the network thread cannot wait for sockets", error))?;
+        let poller =
+            Poller::new().map_err(|error| failed("the network thread cannot wait for sockets", error))?;
         let runtime = tokio::runtime::Builder::new_multi_thread()
             .worker_threads(1)
             .thread_name("parlor-signal")

@@ -14,11 +14,11 @@ use super::dispatch::Dispatcher;
 use super::engine::Engine;
 use super::network::{Command, SessionKey};
 use super::next_id;
-use super::receive::{RemoteMedia, RemoteTrack};
+use super::receive::RemoteTrack;
 use super::runner::Setup;
 use crate::api::{
-    AudioSink, Credential, Error, Listener, MediaStream, PeerInfo, PeerStats, Result,
-    SessionConfig, SessionState, Status, TrackStats, VideoSink,
+    AudioSink, Credential, Error, Listener, MediaStream, PeerInfo, PeerStats, Result, SessionConfig,
+    SessionState, Status, TrackStats, VideoSink,
 };
 use crate::signal::{SignalClient, SignalConfig};
 
@@ -36,12 +36,7 @@ pub(crate) struct View {
 
 impl Default for View {
     fn default() -> Self {
-        Self {
-            state: SessionState::Idle,
-            peer_id: None,
-            peers: BTreeMap::new(),
-            tracks: BTreeMap::new(),
-        }
+        Self { state: SessionState::Idle, peer_id: None, peers: BTreeMap::new(), tracks: BTreeMap::new() }
     }
 }
 
@@ -115,6 +110,10 @@ impl SessionHandle {
     pub(crate) fn join(&self, channel: &str) -> Result<RequestId> {
         names::validate_channel(channel)
             .map_err(|error| Error::new(Status::InvalidArgument, error.to_string()))?;
+        self.open()?;
+        if self.state() != SessionState::Idle {
+            return Err(Error::new(Status::InvalidState, "the session is in a channel, or on its way"));
+        }
         let request = RequestId::new(next_id());
         self.command(session::Command::Join { request, channel: channel.to_owned() })?;
         Ok(request)
@@ -165,8 +164,9 @@ impl SessionHandle {
 
     /// Sends a JSON text.
     pub(crate) fn send(&self, peer: Option<PeerId>, data: &str) -> Result<RequestId> {
-        let data = serde_json::from_str(data)
-            .map_err(|error| Error::new(Status::InvalidArgument, format!("the message is no JSON: {error}")))?;
+        let data = serde_json::from_str(data).map_err(|error| {
+            Error::new(Status::InvalidArgument, format!("the message is no JSON: {error}"))
+        })?;
         if let Some(peer) = peer
             && !self.shared.view().peers.contains_key(&peer)
         {
@@ -185,23 +185,23 @@ impl SessionHandle {
 
     /// Sets where a remote video track goes.
     pub(crate) fn set_video_sink(&self, track: TrackId, sink: Option<Arc<dyn VideoSink>>) -> Result<()> {
-        match self.track(track)?.media {
-            RemoteMedia::Video(video) => {
+        match self.track(track)? {
+            RemoteTrack::Video(video) => {
                 video.set_sink(sink);
                 Ok(())
             }
-            RemoteMedia::Audio(_) => Err(Error::new(Status::UnknownId, "this is an audio track")),
+            RemoteTrack::Audio(_) => Err(Error::new(Status::UnknownId, "this is an audio track")),
         }
     }
 
     /// Sets where a remote audio track goes.
     pub(crate) fn set_audio_sink(&self, track: TrackId, sink: Option<Arc<dyn AudioSink>>) -> Result<()> {
-        match self.track(track)?.media {
-            RemoteMedia::Audio(audio) => {
+        match self.track(track)? {
+            RemoteTrack::Audio(audio) => {
                 audio.set_sink(sink);
                 Ok(())
             }
-            RemoteMedia::Video(_) => Err(Error::new(Status::UnknownId, "this is a video track")),
+            RemoteTrack::Video(_) => Err(Error::new(Status::UnknownId, "this is a video track")),
         }
     }
 
@@ -293,8 +293,9 @@ fn check_url(config: &SessionConfig) -> Result<()> {
 }
 
 fn json_object(text: &str) -> Result<Map<String, Value>> {
-    serde_json::from_str(text)
-        .map_err(|error| Error::new(Status::InvalidArgument, format!("the metadata is no JSON object: {error}")))
+    serde_json::from_str(text).map_err(|error| {
+        Error::new(Status::InvalidArgument, format!("the metadata is no JSON object: {error}"))
+    })
 }
 
 fn video_codecs(wanted: &[Codec]) -> Result<Vec<Codec>> {

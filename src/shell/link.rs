@@ -11,7 +11,7 @@ use transport::{Link, LinkConfig, LinkError, LocalCandidate, ResolveToken};
 use units::{BitRate, Codec, MediaKind, PeerId, ReceiverId, Time, TrackId};
 
 use super::network::{Context, LinkKey};
-use super::receive::RemoteMedia;
+use super::receive::RemoteTrack;
 use super::source::{SubscriberId, TrackSource};
 use super::wires::{Gathered, Wires};
 use super::{clock, next_id, random_seed};
@@ -28,10 +28,10 @@ struct Sender {
 
 /// A remote track on a link.
 struct Receiver {
-    /// Puts pictures together; sound has its jitter buffer in [`RemoteMedia`].
+    /// Puts pictures together; sound has its jitter buffer in [`RemoteTrack`].
     video: Option<Box<VideoReceiver>>,
     /// Where frames and packets go, once the session has announced the track.
-    media: Option<RemoteMedia>,
+    media: Option<RemoteTrack>,
 }
 
 /// One link and what the shell knows of it.
@@ -188,7 +188,8 @@ impl LinkRunner {
                 None
             }
             Reported::TrackAdded { receiver, kind, msid_stream, msid_track, .. } => {
-                let video = (kind == MediaKind::Video).then(|| Box::new(VideoReceiver::new(VideoReceiverConfig::default())));
+                let video = (kind == MediaKind::Video)
+                    .then(|| Box::new(VideoReceiver::new(VideoReceiverConfig::default())));
                 self.receivers.insert(receiver, Receiver { video, media: None });
                 Some(LinkEvent::TrackAdded { receiver, kind, msid_stream, msid_track })
             }
@@ -271,7 +272,7 @@ impl LinkRunner {
     }
 
     /// Sets where a receiver's media goes, now that the session has announced the track.
-    pub(super) fn receive(&mut self, receiver: ReceiverId, media: RemoteMedia) {
+    pub(super) fn receive(&mut self, receiver: ReceiverId, media: RemoteTrack) {
         if let Some(receiver) = self.receivers.get_mut(&receiver) {
             receiver.media = Some(media);
         }
@@ -320,12 +321,12 @@ impl LinkRunner {
             bytes_received: stats.bytes_received,
             send_rate: rate(stats.bytes_sent, self.stats.bytes_sent),
             receive_rate: rate(stats.bytes_received, self.stats.bytes_received),
-            packets_lost: stats.receivers.iter().map(|receiver| u64::from(receiver.packets_lost)).sum(),
+            packets_lost: stats.receivers.iter().map(|receiver| receiver.packets_lost).sum(),
             packets_received: stats.receivers.iter().map(|receiver| receiver.packets).sum(),
         };
         self.stats_at = now;
         for receiver in self.receivers.values_mut() {
-            if let (Some(video), Some(RemoteMedia::Video(media))) = (&mut receiver.video, &receiver.media) {
+            if let (Some(video), Some(RemoteTrack::Video(media))) = (&mut receiver.video, &receiver.media) {
                 stats.round_trip.into_iter().for_each(|rtt| video.set_round_trip(rtt));
                 media.update(&video.stats());
             }
@@ -374,7 +375,9 @@ impl LinkRunner {
         track: TrackId,
     ) {
         let connected = self.connected;
-        let (Some(sender), Some(source)) = (self.senders.get_mut(&track), sources.get(&track)) else { return };
+        let (Some(sender), Some(source)) = (self.senders.get_mut(&track), sources.get(&track)) else {
+            return;
+        };
         let wanted = sender.codec.filter(|_| connected);
         if sender.subscription.map(|(codec, _)| codec) == wanted {
             return;
@@ -407,7 +410,7 @@ impl LinkRunner {
                 video.handle(now, packet);
                 drain_video(&mut self.link, now, id, video, media.as_ref());
             }
-            (None, Some(RemoteMedia::Audio(audio))) => audio.push(packet),
+            (None, Some(RemoteTrack::Audio(audio))) => audio.push(packet),
             (None, _) => {}
         }
     }
@@ -419,13 +422,13 @@ fn drain_video(
     now: Time,
     id: ReceiverId,
     video: &mut VideoReceiver,
-    media: Option<&RemoteMedia>,
+    media: Option<&RemoteTrack>,
 ) -> bool {
     let mut asked = false;
     while let Some(output) = video.poll() {
         match output {
             VideoOutput::Frame(frame) => {
-                if let Some(RemoteMedia::Video(remote)) = media {
+                if let Some(RemoteTrack::Video(remote)) = media {
                     remote.push(frame);
                 }
             }

@@ -9,13 +9,13 @@ use session::{Command as Intent, Input, LinkCommand, Output, Session, SignalComm
 use units::{Codec, LinkId, ReceiverId, StreamId, Time, TrackId};
 
 use super::dispatch::EventQueue;
+use super::events;
 use super::handle::Shared;
 use super::link::LinkRunner;
 use super::network::{Command, Context, SessionKey};
-use super::wires::Wires;
-use super::receive::{RemoteAudio, RemoteMedia, RemoteTrack, RemoteVideo};
+use super::receive::{RemoteAudio, RemoteTrack, RemoteVideo};
 use super::source::TrackSource;
-use super::events;
+use super::wires::Wires;
 use crate::net::{Ready, ReceiveBuffers};
 use crate::signal::{self, SignalClient, SignalHandle};
 
@@ -47,8 +47,6 @@ pub(super) struct SessionRunner {
     events: EventQueue,
     /// The signalling connection, with the number that its events carry.
     signal: Option<(u64, SignalHandle)>,
-    /// Connections that were told to close and have not said that they did.
-    closing_signals: Vec<u64>,
     links: BTreeMap<LinkId, LinkRunner>,
     /// The session's sockets, from its first link on.
     wires: Option<Wires>,
@@ -77,7 +75,6 @@ impl SessionRunner {
             shared: setup.shared,
             events: setup.events,
             signal: None,
-            closing_signals: Vec::new(),
             links: BTreeMap::new(),
             wires: None,
             sources: BTreeMap::new(),
@@ -94,7 +91,8 @@ impl SessionRunner {
             && let Some(tracks) = self.streams.remove(stream)
         {
             self.handle(now, context, Input::Command(intent));
-            tracks.iter().for_each(|track| drop(self.sources.remove(track)));
+            let sources: Vec<_> = tracks.iter().filter_map(|track| self.sources.remove(track)).collect();
+            release(context, sources);
             return;
         }
         self.handle(now, context, Input::Command(intent));
@@ -122,7 +120,7 @@ impl SessionRunner {
     /// Returns whether the session was closed and nothing of it is left to do.
     pub(super) fn ended(&self, now: Time) -> bool {
         self.ends_at.is_some_and(|end| {
-            now >= end || (self.signal.is_none() && self.closing_signals.is_empty() && self.links.is_empty())
+            now >= end || (self.signal.is_none() && self.links.is_empty())
         })
     }
 
@@ -132,18 +130,22 @@ impl SessionRunner {
             self.close_link(now, context, id, link);
         }
         self.send();
+        release(context, std::mem::take(&mut self.sources).into_values().collect());
     }
 
     /// Takes what the signalling connection reports.
-    pub(super) fn signal(&mut self, now: Time, context: &mut Context<'_>, connection: u64, event: SignalEvent) {
-        let terminal = matches!(event, SignalEvent::Closed { .. } | SignalEvent::Failed { .. });
-        if terminal {
-            self.closing_signals.retain(|closing| *closing != connection);
-        }
+    pub(super) fn signal(
+        &mut self,
+        now: Time,
+        context: &mut Context<'_>,
+        connection: u64,
+        event: SignalEvent,
+    ) {
         if self.signal.as_ref().is_none_or(|(current, _)| *current != connection) {
+            // It belongs to a connection that another has replaced.
             return;
         }
-        if terminal {
+        if matches!(event, SignalEvent::Closed { .. } | SignalEvent::Failed { .. }) {
             self.signal = None;
         }
         self.handle(now, context, Input::Signal(event));
@@ -315,9 +317,8 @@ impl SessionRunner {
                 }
             }
             SignalCommand::Close { code, reason } => {
-                if let Some((connection, signal)) = self.signal.take() {
+                if let Some((_, signal)) = &self.signal {
                     signal.close(code, reason);
-                    self.closing_signals.push(connection);
                 }
             }
         }
@@ -391,8 +392,8 @@ impl SessionRunner {
 
     fn event(&mut self, context: &mut Context<'_>, event: session::Event) {
         match &event {
-            session::Event::TrackAdded { peer, track, kind, link, receiver, .. } => {
-                match self.start_track(context, *peer, *link, *receiver, *kind) {
+            session::Event::TrackAdded { track, kind, link, receiver, .. } => {
+                match self.start_track(context, *link, *receiver, *kind) {
                     Ok(remote) => {
                         self.shared.view().tracks.insert(*track, remote.clone());
                         self.remote.insert(*track, (*link, *receiver, remote));
@@ -411,7 +412,6 @@ impl SessionRunner {
     fn start_track(
         &mut self,
         context: &mut Context<'_>,
-        peer: units::PeerId,
         link: LinkId,
         receiver: ReceiverId,
         kind: units::MediaKind,
@@ -419,20 +419,20 @@ impl SessionRunner {
         let media = match kind {
             units::MediaKind::Video => {
                 let (key, queue) = (self.key, Arc::clone(context.queue));
-                RemoteMedia::Video(RemoteVideo::start(Box::new(move || {
+                RemoteTrack::Video(RemoteVideo::start(Box::new(move || {
                     queue.report(Command::DecoderFailed(key, link, receiver));
                 }))?)
             }
             units::MediaKind::Audio => {
                 let audio = RemoteAudio::new()?;
                 context.playout.add(Arc::clone(&audio));
-                RemoteMedia::Audio(audio)
+                RemoteTrack::Audio(audio)
             }
         };
         if let Some(runner) = self.links.get_mut(&link) {
             runner.receive(receiver, media.clone());
         }
-        Ok(RemoteTrack { peer, media })
+        Ok(media)
     }
 
     fn end_track(&mut self, context: &mut Context<'_>, track: TrackId) {
@@ -440,9 +440,9 @@ impl SessionRunner {
         if let Some(runner) = self.links.get_mut(&link) {
             runner.stop_receiving(receiver);
         }
-        match &remote.media {
-            RemoteMedia::Video(video) => video.end(),
-            RemoteMedia::Audio(audio) => context.playout.remove(audio),
+        match &remote {
+            RemoteTrack::Video(video) => video.end(),
+            RemoteTrack::Audio(audio) => context.playout.remove(audio),
         }
     }
 
@@ -453,6 +453,13 @@ impl SessionRunner {
                 *known = stats;
             }
         }
+    }
+}
+
+/// Lets go of sources. The last to do so waits for their threads, which is not for the network thread.
+fn release(context: &Context<'_>, sources: Vec<TrackSource>) {
+    if !sources.is_empty() {
+        context.runtime.spawn_blocking(move || drop(sources));
     }
 }
 

@@ -1,5 +1,8 @@
 //! A server and callers in this process, over loopback sockets.
 
+// Each test program uses what it needs of this.
+#![allow(dead_code)]
+
 use std::collections::BTreeMap;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
@@ -43,7 +46,8 @@ impl Drop for TestServer {
 /// A session's configuration, on an engine of its own that uses this machine's loopback interface alone.
 pub fn config(url: &str, key: &str) -> SessionConfig {
     let mut config = SessionConfig::new(url, Credential::ApiKey(Secret::new(key)));
-    let engine = EngineConfig { bind_addresses: vec!["127.0.0.1".parse().unwrap()], ..EngineConfig::default() };
+    let engine =
+        EngineConfig { bind_addresses: vec!["127.0.0.1".parse().unwrap()], ..EngineConfig::default() };
     config.engine = Some(Engine::new(engine).unwrap());
     config
 }

@@ -36,7 +36,7 @@ if (!existsSync(options.chromium)) {
 }
 
 const native = options.native?.split(/\s+/) ?? (options.parlor && [options.parlor, "call"]);
-const server = options.parlor ? await startServer(options.parlor) : null;
+const server = options.parlor ? await startServer(options.parlor).catch((error) => fail(error.message)) : null;
 const browsers = new Browsers(options.chromium, options.screenshots);
 const context = { browsers, native, url: server?.url ?? options.server, key: options.key };
 const counts = { passed: 0, failed: 0, skipped: 0 };

@@ -57,7 +57,10 @@ impl Variant {
         })?;
         let build: PathBuf = target_dir().join("c/build").join(self.name);
         let mut configure = command::new("cmake");
-        configure.args(["--log-level=WARNING", "-S", TESTS, "-B"]).arg(&build).arg("-DCMAKE_BUILD_TYPE=Debug");
+        configure
+            .args(["--log-level=WARNING", "-S", TESTS, "-B"])
+            .arg(&build)
+            .arg("-DCMAKE_BUILD_TYPE=Debug");
         configure.arg(format!("-DCMAKE_PREFIX_PATH={}", prefix.display()));
         configure.args(self.defines.iter().map(|define| format!("-D{define}")));
         command::run(&mut configure)?;

@@ -13,7 +13,7 @@ use parlor::api::{
     Credential, Engine, EngineConfig, Error, Event, Listener, MediaKind, Result, Secret, Session, SessionConfig,
     Status, VideoFrame, VideoSink,
 };
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::{failed, machine};
 use crate::call::stream;
@@ -50,10 +50,8 @@ pub fn send(arguments: &CrewArgs) -> Result<()> {
     if !sender.wait_for(READY_BOUND, connected) {
         return Err(Error::new(Status::TimedOut, "not all receivers connected within 30 seconds"));
     }
-    let mut before = (Instant::now(), 0.0);
-    measure(|| before = (Instant::now(), machine::cpu_seconds()), || {
-        let seconds = before.0.elapsed().as_secs_f64();
-        json!({ "cpu_pct": 100.0 * (machine::cpu_seconds() - before.1) / seconds })
+    measure(machine::cpu_seconds, |before, after, seconds| {
+        json!({ "cpu_pct": 100.0 * (after - before) / seconds })
     })?;
     sender.leave().map(drop)
 }
@@ -71,28 +69,29 @@ pub fn receive(arguments: &CrewArgs) -> Result<()> {
         receivers.push((session, counter));
     }
     let counts = || receivers.iter().map(|(_, c)| c.frames.0.load(Ordering::Relaxed)).collect::<Vec<_>>();
-    let mut before = (Instant::now(), Vec::new());
-    measure(|| before = (Instant::now(), counts()), || {
-        let seconds = before.0.elapsed().as_secs_f64();
-        let rates: Vec<_> =
-            counts().iter().zip(&before.1).map(|(now, then)| (now - then) as f64 / seconds).collect();
-        json!({ "fps": rates })
+    measure(counts, |before, after, seconds| {
+        let frames = after.iter().zip(&before).map(|(after, before)| after - before);
+        json!({ "fps": frames.map(|frames| frames as f64 / seconds).collect::<Vec<_>>() })
     })?;
     receivers.iter().for_each(|(session, _)| session.close());
     Ok(())
 }
 
-fn measure(mut start: impl FnMut(), stop: impl FnOnce() -> serde_json::Value) -> Result<()> {
+/// Reads a figure at the order to start and at the order to stop, and reports on the two and the seconds between.
+fn measure<T>(read: impl Fn() -> T, report: impl FnOnce(T, T, f64) -> Value) -> Result<()> {
     let say = |line: &str| {
         let mut out = std::io::stdout();
         writeln!(out, "{line}").and_then(|()| out.flush()).map_err(|error| failed("standard output", error))
     };
     say("ready")?;
+    let mut before = None;
     for line in std::io::stdin().lock().lines() {
-        match line.map_err(|error| failed("standard input", error))?.as_str() {
-            "start" => start(),
-            "stop" => return say(&stop().to_string()),
-            other => return Err(failed("an order is not understood", other)),
+        match (line.map_err(|error| failed("standard input", error))?.as_str(), before.take()) {
+            ("start", None) => before = Some((Instant::now(), read())),
+            ("stop", Some((start, before))) => {
+                return say(&report(before, read(), start.elapsed().as_secs_f64()).to_string());
+            }
+            (other, _) => return Err(failed("an order is not understood", other)),
         }
     }
     Err(failed("standard input", "it ended before the order to stop"))

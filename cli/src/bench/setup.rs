@@ -1,12 +1,13 @@
 //! `parlor bench setup`: how long until there is a picture.
 
+use std::net::Ipv4Addr;
 use std::time::{Duration, Instant};
 
 use clap::Args;
 use parlor::api::{Error, Result, Status};
 use parlor::net::{NetConfig, Poller, ReceiveBuffers, Sockets};
 use serde_json::{Value, json};
-use transport::{Certificate, ChannelOptions, Link, LinkConfig, LinkEvent, LocalCandidate};
+use transport::{Certificate, ChannelOptions, Link, LinkConfig, LinkError, LinkEvent, LocalCandidate};
 use units::Time;
 
 use super::{OutputArgs, failed, percentile, print, tenth};
@@ -79,76 +80,95 @@ fn first_frames(runs: usize) -> Result<Vec<f64>> {
     Ok(values)
 }
 
-/// Opens a data channel between two new links over loopback sockets; the descriptions change hands by hand.
+/// Opens a data channel between two new links over loopback sockets; what signalling would carry changes hands
+/// at once.
 fn channel_open() -> Result<f64> {
-    let stack = |error: transport::LinkError| failed("a link failed", error);
     let io = |error: std::io::Error| failed("a socket failed", error);
-    let epoch = Instant::now();
+    let clock = Instant::now();
+    let now = || Time::ZERO + clock.elapsed();
     let mut poller = Poller::new().map_err(io)?;
-    let net = NetConfig { bind: Some(vec!["127.0.0.1".parse().expect("an address")]), ..NetConfig::default() };
-    let mut sides = Vec::new();
-    for seed in 0..2 {
-        let sockets = Sockets::open(&net, &poller).map_err(io)?;
-        let certificate = Certificate::generate().map_err(stack)?;
-        sides.push((sockets, LinkConfig { seed, ..LinkConfig::new(epoch, certificate) }));
-    }
-    let now = |epoch: Instant| Time::ZERO + epoch.elapsed();
-    let start = now(epoch);
-    let mut ends = Vec::new();
-    for (sockets, config) in sides {
-        let mut link = Link::new(now(epoch), &config).map_err(stack)?;
-        for address in sockets.local_addresses() {
-            link.add_local_candidate(LocalCandidate::Host { address }).map_err(stack)?;
-        }
-        link.end_of_local_candidates();
-        ends.push((sockets, link));
-    }
-    let [mut caller, mut callee]: [(Sockets, Link); 2] =
-        ends.try_into().map_err(|_| Error::new(Status::Internal, "two ends were made"))?;
-    caller.1.open_channel("bench", ChannelOptions::default()).map_err(stack)?;
-    let offer = caller.1.create_offer(now(epoch), false).map_err(stack)?;
-    let answer = callee.1.accept_offer(now(epoch), &offer).map_err(stack)?;
-    caller.1.accept_answer(now(epoch), &answer).map_err(stack)?;
     let mut buffers = ReceiveBuffers::new();
-    let mut open = [false; 2];
-    while open != [true; 2] {
-        if now(epoch) - start > RUN_BOUND {
+    let certificates = [Certificate::generate(), Certificate::generate()];
+    let [first, second] = certificates.map(|certificate| certificate.map_err(stack));
+    let configs = [LinkConfig::new(clock, first?), LinkConfig { seed: 1, ..LinkConfig::new(clock, second?) }];
+
+    let start = now();
+    let [first, second] = configs.map(|config| End::open(&mut poller, start, &config));
+    let mut ends = [first?, second?];
+    ends[0].link.open_channel("bench", ChannelOptions::default()).map_err(stack)?;
+    let offer = ends[0].link.create_offer(now(), false).map_err(stack)?;
+    let answer = ends[1].link.accept_offer(now(), &offer).map_err(stack)?;
+    ends[0].link.accept_answer(now(), &answer).map_err(stack)?;
+    loop {
+        // A candidate that changes hands may give the other end something to say.
+        for _ in 0..2 {
+            for from in 0..2 {
+                for candidate in ends[from].turn(now(), &mut buffers) {
+                    ends[1 - from].link.add_remote_candidate(&candidate, None, None, None).map_err(stack)?;
+                }
+            }
+        }
+        if ends.iter().all(|end| end.open) {
+            return Ok((now() - start).as_secs_f64() * 1000.0);
+        }
+        if now() - start > RUN_BOUND {
             return Err(Error::new(Status::TimedOut, "no open channel within 10 seconds"));
         }
-        let mut candidates = [Vec::new(), Vec::new()];
-        for (index, (sockets, link)) in [&mut caller, &mut callee].into_iter().enumerate() {
-            sockets.receive(&mut buffers, &mut |datagram| {
-                link.handle_datagram(now(epoch), datagram.local, datagram.remote, datagram.data);
+        let due = ends.iter_mut().filter_map(|end| end.link.poll_timeout()).min();
+        poller.wait(due.map(|due| due - now())).map_err(io)?;
+        for &ready in poller.ready() {
+            ends.iter_mut().any(|end| end.sockets.note_ready(ready));
+        }
+    }
+}
+
+/// One end of a link with its socket.
+struct End {
+    sockets: Sockets,
+    link: Link,
+    open: bool,
+}
+
+impl End {
+    fn open(poller: &mut Poller, now: Time, config: &LinkConfig) -> Result<Self> {
+        let net = NetConfig { bind: Some(vec![Ipv4Addr::LOCALHOST.into()]), ..NetConfig::default() };
+        let sockets = Sockets::open(poller, &net).map_err(|error| failed("a socket failed", error))?;
+        let mut link = Link::new(now, config).map_err(stack)?;
+        for addr in sockets.local_addresses() {
+            link.add_local_candidate(LocalCandidate::Host { addr }).map_err(stack)?;
+        }
+        link.end_of_local_candidates();
+        Ok(Self { sockets, link, open: false })
+    }
+
+    /// Does all that there is to do now; returns the candidates for the other end.
+    fn turn(&mut self, now: Time, buffers: &mut ReceiveBuffers) -> Vec<String> {
+        let Self { sockets, link, open } = self;
+        let mut candidates = Vec::new();
+        let mut more = true;
+        while more {
+            more = sockets.receive(buffers, |datagram| {
+                link.handle_datagram(now, datagram.local, datagram.remote, datagram.data);
             });
-            if link.poll_timeout().is_some_and(|due| due <= now(epoch)) {
-                link.handle_timeout(now(epoch));
+            if link.poll_timeout().is_some_and(|due| due <= now) {
+                link.handle_timeout(now);
             }
             while let Some(event) = link.poll_event() {
                 match event {
-                    LinkEvent::ChannelOpened { .. } => open[index] = true,
-                    LinkEvent::LocalCandidate(candidate) => candidates[1 - index].push(candidate),
+                    LinkEvent::ChannelOpened { .. } => *open = true,
+                    LinkEvent::LocalCandidate(Some(candidate)) => candidates.push(candidate.candidate),
                     _ => {}
                 }
             }
             while let Some(transmit) = link.poll_transmit() {
-                sockets.send(transmit.local, transmit.remote, transmit.data);
+                sockets.queue_from(transmit.local, transmit.remote, transmit.data.into());
             }
             sockets.flush();
         }
-        let mut due = None;
-        for ((sockets, link), candidates) in [&mut caller, &mut callee].into_iter().zip(candidates) {
-            for candidate in candidates {
-                link.add_remote_candidate(candidate).map_err(stack)?;
-            }
-            while let Some(transmit) = link.poll_transmit() {
-                sockets.send(transmit.local, transmit.remote, transmit.data);
-            }
-            sockets.flush();
-            due = [due, link.poll_timeout()].into_iter().flatten().min();
-        }
-        if open != [true; 2] {
-            poller.wait(due.map(|due| due - now(epoch))).map_err(io)?;
-        }
+        candidates
     }
-    Ok((now(epoch) - start).as_secs_f64() * 1000.0)
+}
+
+fn stack(error: LinkError) -> Error {
+    failed("a link failed", error)
 }

@@ -134,9 +134,4 @@ impl Channel {
         let others = self.live.values().filter(|member| &*member.identity.peer != peer);
         others.map(|member| member.identity.entry()).collect()
     }
-
-    /// Returns whether a peer is in the channel or seems to be.
-    pub(crate) fn knows(&self, peer: &str) -> bool {
-        self.live.contains_key(peer) || self.lingering.contains_key(peer)
-    }
 }

@@ -65,18 +65,10 @@ pub(crate) struct Connection {
     pub(crate) app: AppId,
     pub(crate) grants: Arc<Grants>,
     pub(crate) identity: Arc<Identity>,
-    pub(crate) subscriptions: BTreeMap<Arc<str>, Subscription>,
+    pub(crate) subscriptions: BTreeSet<Arc<str>>,
     pub(crate) messages: TokenBucket,
     pub(crate) peer_messages: TokenBucket,
     outbox: Outbox,
-}
-
-/// How far a connection is with a channel.
-#[derive(Debug, Default)]
-pub(crate) struct Subscription {
-    /// The gate that the latest snapshot waits behind. While there is one, the client may not know the
-    /// members yet.
-    waiting_for: Option<u64>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -144,7 +136,7 @@ impl Hub {
                 app,
                 grants,
                 identity,
-                subscriptions: BTreeMap::new(),
+                subscriptions: BTreeSet::new(),
                 messages: TokenBucket::new(now, self.config.message_rate),
                 peer_messages: TokenBucket::new(now, self.config.peer_message_rate),
                 outbox: Outbox::default(),
@@ -178,7 +170,7 @@ impl Hub {
             app.owners.remove(peer);
         }
         let lingers = !clean && !self.config.linger.is_zero();
-        for channel in gone.subscriptions.keys() {
+        for channel in &gone.subscriptions {
             self.leave_channel(gone.app, channel, peer);
             if lingers {
                 self.linger(now, gone.app, channel, peer);
@@ -315,9 +307,6 @@ impl Hub {
         let frame = ServerFrame::Presence { channel: channel.to_string(), joined: roster, left: Vec::new() };
         let about = About::Channel(Arc::clone(channel));
         state.outbox.push_gated(number, deadline, Frame { text: frame.to_json().into(), about });
-        if let Some(subscription) = state.subscriptions.get_mut(channel) {
-            subscription.waiting_for = Some(number);
-        }
         self.timers.insert((deadline, Timer::Gate { connection, number }));
         self.outputs.push_back(Output::Ping { connection, payload: number.to_be_bytes() });
         if state.outbox.is_over_full() {
@@ -332,34 +321,15 @@ impl Hub {
         while let Some((frame, gate)) = state.outbox.pop(up_to) {
             if let Some((deadline, number)) = gate {
                 self.timers.remove(&(deadline, Timer::Gate { connection, number }));
-                if let About::Channel(channel) = &frame.about
-                    && let Some(subscription) = state.subscriptions.get_mut(channel)
-                    && subscription.waiting_for == Some(number)
-                {
-                    subscription.waiting_for = None;
-                }
             }
             self.outputs.push_back(Output::Send { connection, text: frame.text });
         }
     }
 
-    /// Drops what waits for a connection about a channel that it has just left, and the directs of peers
-    /// that it knew from there only.
+    /// Drops what waits for a connection and is void now that it has left a channel.
     pub(crate) fn drop_void_frames(&mut self, connection: ConnectionId, left: &str) {
         let Some(state) = self.connections.get_mut(&connection) else { return };
-        let Some(app) = self.apps.get(&state.app) else { return };
-        let needs_roster = self.config.directs_need_shared_channel;
-        let is_known = |peer: &str| {
-            let shown =
-                state.subscriptions.iter().filter(|(_, subscription)| subscription.waiting_for.is_none());
-            let mut channels = shown.filter_map(|(name, _)| app.channels.get(name));
-            channels.any(|channel| channel.knows(peer))
-        };
-        let gates = state.outbox.drop_void(|about| match about {
-            About::Channel(channel) => &**channel == left,
-            About::Peer(peer) => needs_roster && !is_known(peer),
-        });
-        for (deadline, number) in gates {
+        for (deadline, number) in state.outbox.leave_channel(left) {
             self.timers.remove(&(deadline, Timer::Gate { connection, number }));
         }
         // What waited only for the dropped gates flows again.

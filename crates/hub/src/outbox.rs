@@ -21,13 +21,31 @@ pub(crate) struct Frame {
     pub(crate) about: About,
 }
 
-/// What a frame must be dropped with.
+/// What a frame depends on.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum About {
     /// A channel's presence or broadcast; void once the receiver leaves the channel.
     Channel(Arc<str>),
-    /// A direct; void once its sender is not in any roster of the receiver.
-    Peer(Arc<str>),
+    /// A direct; void once the receiver has left every channel through which it knew the sender when the
+    /// direct was sent. Channels that they share later do not count: their news are later in the log.
+    Direct {
+        /// The channels; none for a direct that needs none.
+        through: Vec<Arc<str>>,
+    },
+}
+
+impl About {
+    /// Takes in that the receiver has left a channel; returns whether the frame is void now.
+    fn is_void_without(&mut self, left: &str) -> bool {
+        match self {
+            Self::Channel(channel) => &**channel == left,
+            Self::Direct { through } if through.is_empty() => false,
+            Self::Direct { through } => {
+                through.retain(|channel| &**channel != left);
+                through.is_empty()
+            }
+        }
+    }
 }
 
 #[derive(Debug)]
@@ -85,16 +103,17 @@ impl Outbox {
         Some((held.frame, held.gate.map(|gate| (gate.deadline, gate.number))))
     }
 
-    /// Drops the frames that are void, and returns the deadlines and numbers of the gates that go with them.
-    pub(crate) fn drop_void(&mut self, is_void: impl Fn(&About) -> bool) -> Vec<(Time, u64)> {
+    /// Drops the frames that are void without a channel, and returns the deadlines and numbers of the gates
+    /// that go with them.
+    pub(crate) fn leave_channel(&mut self, left: &str) -> Vec<(Time, u64)> {
         let mut gates = Vec::new();
-        self.held.retain(|held| {
-            let void = is_void(&held.frame.about);
-            if void {
+        self.held.retain_mut(|held| {
+            let is_void = held.frame.about.is_void_without(left);
+            if is_void {
                 self.bytes -= held.frame.text.len();
                 gates.extend(held.gate.as_ref().map(|gate| (gate.deadline, gate.number)));
             }
-            !void
+            !is_void
         });
         gates
     }

@@ -8,7 +8,7 @@ use serde_json::Value;
 use units::Time;
 
 use crate::grants::Action;
-use crate::hub::{Connection, Hub, Subscription};
+use crate::hub::{Connection, Hub};
 use crate::io::ConnectionId;
 use crate::outbox::About;
 
@@ -84,7 +84,7 @@ impl Hub {
         let Some(state) = self.connections.get(&connection) else { return };
         let (app_id, identity) = (state.app, Arc::clone(&state.identity));
         let sees_presence = state.grants.actions.contains(Action::Presence);
-        let known_name = state.subscriptions.get_key_value(channel).map(|(name, _)| Arc::clone(name));
+        let known_name = state.subscriptions.get(channel).cloned();
         let is_new = known_name.is_none();
         let name = known_name.unwrap_or_else(|| channel.into());
 
@@ -99,7 +99,7 @@ impl Hub {
             let others: Vec<ConnectionId> = channel.watchers().map(|member| member.connection).collect();
             channel.join(connection, Arc::clone(&identity), wants_metadata, sees_presence, joined_at);
             if let Some(state) = self.connections.get_mut(&connection) {
-                state.subscriptions.insert(Arc::clone(&name), Subscription::default());
+                state.subscriptions.insert(Arc::clone(&name));
             }
             self.send_presence(&others, &name, vec![identity.entry()], Vec::new());
         } else if let Some(member) = channel.member_mut(&identity.peer) {
@@ -113,7 +113,7 @@ impl Hub {
     fn may_subscribe(&self, connection: ConnectionId, channel: &str) -> Result<(), Refusal> {
         let Some(state) = self.connections.get(&connection) else { return Ok(()) };
         may_use(state, Action::Subscribe, channel)?;
-        if state.subscriptions.contains_key(channel) {
+        if state.subscriptions.contains(channel) {
             return Ok(());
         }
         if state.subscriptions.len() >= self.config.max_subscriptions {
@@ -128,7 +128,7 @@ impl Hub {
 
     fn unsubscribe(&mut self, connection: ConnectionId, channel: &str) {
         let Some(state) = self.connections.get_mut(&connection) else { return };
-        let Some((name, _)) = state.subscriptions.remove_entry(channel) else { return };
+        let Some(name) = state.subscriptions.take(channel) else { return };
         let (app, peer) = (state.app, Arc::clone(&state.identity.peer));
         self.leave_channel(app, &name, &peer);
         self.announce_left(app, &name, &peer);
@@ -176,26 +176,26 @@ impl Hub {
         if to == &*state.identity.peer {
             return Err((ErrorCode::InvalidPeerId, "a peer cannot send to itself"));
         }
-        let receiver = self
-            .apps
-            .get(&state.app)
-            .and_then(|app| app.owners.get(to))
-            .copied()
-            .filter(|receiver| {
-                !self.config.directs_need_shared_channel || self.share_channel(state, *receiver)
-            })
-            .ok_or((ErrorCode::PeerNotFound, "no such peer in a channel of yours"))?;
+        let not_found = (ErrorCode::PeerNotFound, "no such peer in a channel of yours");
+        let owners = self.apps.get(&state.app).map(|app| &app.owners);
+        let receiver = owners.and_then(|owners| owners.get(to)).copied().ok_or(not_found)?;
+        let mut through = Vec::new();
+        if self.config.directs_need_shared_channel {
+            through = self.shared_channels(state, receiver);
+            if through.is_empty() {
+                return Err(not_found);
+            }
+        }
         let identity = Arc::clone(&state.identity);
         let from = identity.peer.to_string();
         let frame = ServerFrame::Direct { from, data, from_metadata: identity.metadata.clone() };
-        self.deliver(receiver, &frame.to_json().into(), About::Peer(Arc::clone(&identity.peer)));
+        self.deliver(receiver, &frame.to_json().into(), About::Direct { through });
         Ok(())
     }
 
-    fn share_channel(&self, sender: &Connection, receiver: ConnectionId) -> bool {
-        self.connections.get(&receiver).is_some_and(|receiver| {
-            sender.subscriptions.keys().any(|channel| receiver.subscriptions.contains_key(channel))
-        })
+    fn shared_channels(&self, sender: &Connection, receiver: ConnectionId) -> Vec<Arc<str>> {
+        let Some(receiver) = self.connections.get(&receiver) else { return Vec::new() };
+        sender.subscriptions.intersection(&receiver.subscriptions).cloned().collect()
     }
 }
 

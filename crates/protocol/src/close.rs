@@ -24,7 +24,11 @@ impl CloseCode {
     pub const NORMAL: Self = Self(1000);
     /// The server shuts down, or a browser leaves the page.
     pub const GOING_AWAY: Self = Self(1001);
-    /// The other side broke the protocol.
+    /// The other side broke the WebSocket protocol.
+    pub const PROTOCOL_ERROR: Self = Self(1002);
+    /// A text frame was not UTF-8.
+    pub const INVALID_PAYLOAD: Self = Self(1007);
+    /// The other side broke the rules of this protocol.
     pub const POLICY_VIOLATION: Self = Self(1008);
     /// An inbound frame was larger than the receiver accepts.
     pub const MESSAGE_TOO_BIG: Self = Self(1009);

@@ -31,7 +31,7 @@ pub enum UrlError {
     /// There is a path, a query, a fragment or a user name.
     #[error("the server's URL must be an origin only: scheme, host and port")]
     NotAnOrigin,
-    /// An unencrypted scheme with a host other than localhost, 127.0.0.1 or [::1].
+    /// An unencrypted scheme with a host other than localhost, 127.0.0.1 or `[::1]`.
     #[error("the server's URL must start with wss:// unless the host is localhost")]
     Unencrypted,
     /// The key or token is empty.

@@ -286,6 +286,20 @@ pub enum SessionState {
     Closed,
 }
 
+impl SessionState {
+    /// Returns the state's name in the protocol's spelling.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Idle => "idle",
+            Self::Joining => "joining",
+            Self::Joined => "joined",
+            Self::Reconnecting => "reconnecting",
+            Self::Leaving => "leaving",
+            Self::Closed => "closed",
+        }
+    }
+}
+
 /// The state of a remote peer, as its link shows it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum PeerState {
@@ -299,4 +313,17 @@ pub enum PeerState {
     Reconnecting,
     /// The peer is gone.
     Closed,
+}
+
+impl PeerState {
+    /// Returns the state's name in the protocol's spelling.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Idle => "idle",
+            Self::Connecting => "connecting",
+            Self::Connected => "connected",
+            Self::Reconnecting => "reconnecting",
+            Self::Closed => "closed",
+        }
+    }
 }

@@ -221,13 +221,24 @@ impl Link {
         }
     }
 
-    /// Ends all channels.
-    pub(crate) fn end_channels(&mut self) {
-        let ids: Vec<ChannelId> = self.channels.by_id.keys().copied().collect();
-        for id in ids {
+    /// Ends all channels that the stack knows of: its connection is gone. Those that wait go on to do so.
+    pub(crate) fn end_asked_channels(&mut self) {
+        self.end_channels(|channel| channel.stage.stack().is_some());
+        self.channels.up = false;
+    }
+
+    /// Ends all channels: the other side wants none.
+    pub(crate) fn end_all_channels(&mut self) {
+        self.end_channels(|_| true);
+    }
+
+    fn end_channels(&mut self, ends: impl Fn(&Channel) -> bool) {
+        let ended: Vec<ChannelId> =
+            self.channels.by_id.iter().filter(|(_, channel)| ends(channel)).map(|(&id, _)| id).collect();
+        for id in ended {
             self.end_channel(id);
         }
-        self.channels = Channels::default();
+        self.channels.used = !self.channels.by_id.is_empty();
     }
 
     /// Asks the stack for a channel that waits.

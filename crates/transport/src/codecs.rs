@@ -32,21 +32,22 @@ pub(crate) fn parameters(codec: Codec) -> RTCRtpCodecParameters {
             clock_rate: codec.clock_rate(),
             channels,
             sdp_fmtp_line: format.to_owned(),
-            rtcp_feedback: feedback(codec.kind()),
+            rtcp_feedback: feedback(codec.kind())
+                .iter()
+                .map(|mechanism| mechanism.split_once(' ').unwrap_or((mechanism, "")))
+                .map(|(typ, parameter)| RTCPFeedback { typ: typ.to_owned(), parameter: parameter.to_owned() })
+                .collect(),
         },
         payload_type,
     }
 }
 
-fn feedback(kind: MediaKind) -> Vec<RTCPFeedback> {
-    let mechanisms: &[(&str, &str)] = match kind {
-        MediaKind::Audio => &[("transport-cc", "")],
-        MediaKind::Video => &[("transport-cc", ""), ("ccm", "fir"), ("nack", ""), ("nack", "pli")],
-    };
-    mechanisms
-        .iter()
-        .map(|&(typ, parameter)| RTCPFeedback { typ: typ.to_owned(), parameter: parameter.to_owned() })
-        .collect()
+/// Returns the RTCP feedback mechanisms that we speak (RFC 4585, RFC 5104), as descriptions write them.
+pub(crate) fn feedback(kind: MediaKind) -> &'static [&'static str] {
+    match kind {
+        MediaKind::Audio => &["transport-cc"],
+        MediaKind::Video => &["transport-cc", "ccm fir", "nack", "nack pli"],
+    }
 }
 
 /// Returns the retransmission format that goes with a video codec (RFC 4588), under the next payload type.
@@ -91,9 +92,9 @@ const EXTENSIONS: [(&str, &[RtpCodecKind]); 4] = [
     (SDES_MID_URI, &[RtpCodecKind::Audio, RtpCodecKind::Video]),
 ];
 
-/// Returns whether a header extension of the other side is one that we speak.
-pub(crate) fn speaks_extension(uri: &str) -> bool {
-    EXTENSIONS.iter().any(|(ours, kinds)| *ours == uri && !kinds.is_empty())
+/// Returns the header extension of this name if we speak it.
+pub(crate) fn extension(uri: &str) -> Option<&'static str> {
+    EXTENSIONS.iter().find(|(ours, kinds)| *ours == uri && !kinds.is_empty()).map(|(ours, _)| *ours)
 }
 
 /// Makes the stack's registry of codecs and header extensions.
@@ -132,25 +133,30 @@ pub(crate) fn stack_kind(kind: MediaKind) -> RtpCodecKind {
     }
 }
 
-/// Returns which of our codecs a format of the other side is, from its `rtpmap` and `fmtp` values.
+/// Returns which of our codecs a format of the other side is, and its parameters in our own words.
 ///
 /// H.264 counts when it can be decoded by and made for a baseline decoder: profile 66 in packetization mode 1.
-pub(crate) fn recognise(encoding: &str, clock_rate: u32, format: &str) -> Option<Codec> {
+/// Its profile and level are kept as the other side has them (RFC 6184 section 8.2.2).
+pub(crate) fn recognise(encoding: &str, clock_rate: u32, format: &str) -> Option<(Codec, String)> {
     let codec = [Codec::Opus, Codec::Vp8, Codec::H264]
         .into_iter()
         .find(|codec| codec.name().eq_ignore_ascii_case(encoding) && codec.clock_rate() == clock_rate)?;
-    let baseline = || {
-        let parameter = |name: &str| {
-            format
-                .split(';')
-                .filter_map(|pair| pair.trim().split_once('='))
-                .find(|(key, _)| key.eq_ignore_ascii_case(name))
-                .map(|(_, value)| value.trim())
-        };
-        parameter("packetization-mode") == Some("1")
-            && parameter("profile-level-id").is_some_and(|id| id.starts_with("42"))
+    if codec != Codec::H264 {
+        return Some((codec, parameters(codec).rtp_codec.sdp_fmtp_line));
+    }
+    let parameter = |name: &str| {
+        format
+            .split(';')
+            .filter_map(|pair| pair.trim().split_once('='))
+            .find(|(key, _)| key.eq_ignore_ascii_case(name))
+            .map(|(_, value)| value.trim())
     };
-    (codec != Codec::H264 || baseline()).then_some(codec)
+    let profile = parameter("profile-level-id").filter(|id| {
+        id.len() == 6 && id.starts_with("42") && id.bytes().all(|byte| byte.is_ascii_hexdigit())
+    })?;
+    (parameter("packetization-mode") == Some("1")).then(|| {
+        (codec, format!("level-asymmetry-allowed=1;packetization-mode=1;profile-level-id={profile}"))
+    })
 }
 
 #[cfg(test)]
@@ -159,21 +165,24 @@ mod tests {
 
     #[test]
     fn h264_counts_only_as_baseline_in_packetization_mode_one() {
-        assert_eq!(recognise("H264", 90_000, H264_FORMAT), Some(Codec::H264));
-        assert_eq!(
-            recognise("h264", 90_000, "profile-level-id=42001f;packetization-mode=1"),
-            Some(Codec::H264)
-        );
-        assert_eq!(recognise("H264", 90_000, "packetization-mode=0;profile-level-id=42e01f"), None);
-        assert_eq!(recognise("H264", 90_000, "packetization-mode=1;profile-level-id=640c1f"), None);
-        assert_eq!(recognise("H264", 90_000, ""), None);
+        let profile = |format| {
+            recognise("h264", 90_000, format)
+                .map(|(_, parameters)| parameters[parameters.len() - 6..].to_owned())
+        };
+        assert_eq!(profile(H264_FORMAT).as_deref(), Some("42e01f"));
+        assert_eq!(profile("profile-level-id=42001f; packetization-mode=1;x=y").as_deref(), Some("42001f"));
+        assert_eq!(profile("packetization-mode=0;profile-level-id=42e01f"), None);
+        assert_eq!(profile("packetization-mode=1;profile-level-id=640c1f"), None);
+        assert_eq!(profile("packetization-mode=1;profile-level-id=42e01f0"), None);
+        assert_eq!(profile(""), None);
     }
 
     #[test]
     fn a_codec_counts_only_at_its_own_clock_rate() {
-        assert_eq!(recognise("opus", 48_000, ""), Some(Codec::Opus));
-        assert_eq!(recognise("opus", 16_000, ""), None);
-        assert_eq!(recognise("AV1", 90_000, ""), None);
+        let codec = |name, rate| recognise(name, rate, "stereo=1").map(|(codec, _)| codec);
+        assert_eq!(codec("opus", 48_000), Some(Codec::Opus));
+        assert_eq!(codec("opus", 16_000), None);
+        assert_eq!(codec("AV1", 90_000), None);
     }
 
     #[test]

@@ -1,33 +1,28 @@
-//! Session descriptions as a link reads them, and the copies that pass between the other side and the stack.
+//! Session descriptions as a link reads them.
 //!
-//! The stack applies a description step by step and cannot undo half of it, and it takes some things in an
-//! offer for more than they say. So nothing from the other side reaches it as it came: [`Description::parse`]
-//! reads and checks everything that the link itself needs, and [`Description::for_stack`] writes a copy with
-//! only the attributes, codecs and header extensions that we speak. Nothing reaches the other side as the
-//! stack wrote it either: [`outgoing`] puts in the candidates, of which the link keeps its own list.
+//! Descriptions come from anywhere. [`Description::parse`] takes out what a link needs, checked and bounded;
+//! nothing else of one is ever used.
 
 use std::collections::BTreeSet;
 use std::io::Cursor;
 
 use rtc::sdp::description::common::Attribute;
-use rtc::sdp::description::media::RangedPort;
 use rtc::sdp::{MediaDescription, SessionDescription};
 use units::{Codec, MediaKind};
 
 use crate::codecs;
 use crate::error::LinkError;
 
-/// Longest description that is looked at.
+/// Longest description that is looked at, in bytes.
 const MAX_BYTES: usize = 256 * 1024;
 /// Most m-sections that a description may have.
 const MAX_SECTIONS: usize = 128;
-/// What a data section that the other side has not described yet says of message sizes (RFC 8841 section 6.1).
-/// The link itself keeps to what it says later.
-const ASSUMED_MESSAGE: u32 = 256 * 1024;
+/// Most sources of an m-section that are looked at; one and its repair flow is what a track needs.
+const MAX_SOURCES: usize = 16;
+/// Longest mid, ICE credential, msid part and so on, in bytes.
+const MAX_TOKEN: usize = 256;
 /// Message size of a data section that does not name one (RFC 8841 section 6.1).
 const DEFAULT_MESSAGE: u64 = 64 * 1024;
-/// Longest mid, ICE user name fragment, msid part and so on.
-const MAX_TOKEN: usize = 256;
 
 /// What an m-section carries.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -55,7 +50,7 @@ impl Direction {
         Self::WORDS.iter().find(|(known, _)| *known == word).map(|&(_, direction)| direction)
     }
 
-    fn as_str(self) -> &'static str {
+    pub(crate) fn as_str(self) -> &'static str {
         Self::WORDS.iter().find(|&&(_, direction)| direction == self).map_or("inactive", |&(word, _)| word)
     }
 }
@@ -74,6 +69,18 @@ pub(crate) struct Format {
     pub(crate) codec: Codec,
 }
 
+/// A payload type as the other side described it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Described {
+    pub(crate) format: Format,
+    /// Format parameters, in our own words.
+    pub(crate) parameters: String,
+    /// Payload type of its retransmissions (RFC 4588).
+    pub(crate) retransmission: Option<u8>,
+    /// Feedback mechanisms that we speak, too.
+    pub(crate) feedback: Vec<&'static str>,
+}
+
 /// One m-section.
 #[derive(Debug, Clone)]
 pub(crate) struct Section {
@@ -84,8 +91,16 @@ pub(crate) struct Section {
     pub(crate) unusable: bool,
     pub(crate) direction: Direction,
     pub(crate) msid: Option<Msid>,
-    /// Those that we speak, in the order of the description, without retransmission formats.
-    pub(crate) formats: Vec<Format>,
+    /// Codecs that we speak, in the order of the description.
+    pub(crate) described: Vec<Described>,
+    /// Header extensions that we speak, by id.
+    pub(crate) extensions: Vec<(u8, &'static str)>,
+    /// Sources that it sends from.
+    pub(crate) sources: Vec<u32>,
+    /// Sources and what repairs them (RFC 5576 section 4.2, RFC 4588).
+    pub(crate) repairs: Vec<(u32, u32)>,
+    /// SCTP port of a data section.
+    pub(crate) sctp_port: u16,
     /// Largest message that the writer takes, of a data section; `u64::MAX` when there is no limit.
     pub(crate) max_message: u64,
 }
@@ -107,7 +122,7 @@ impl Setup {
         }
     }
 
-    fn as_str(self) -> &'static str {
+    pub(crate) fn as_str(self) -> &'static str {
         match self {
             Self::Either => "actpass",
             Self::Active => "active",
@@ -121,24 +136,25 @@ impl Setup {
     }
 }
 
-/// A description and what the link needs of it.
+/// What a link needs of a description.
 #[derive(Debug, Clone)]
 pub(crate) struct Description {
-    parsed: SessionDescription,
     /// Names the connection that wrote it (`o=`); some write a new one every time.
     pub(crate) session_id: u64,
-    pub(crate) fingerprint: String,
+    /// Hash function and value.
+    pub(crate) fingerprint: (String, String),
     pub(crate) setup: Setup,
+    pub(crate) ice_lite: bool,
     pub(crate) ufrag: String,
-    password: String,
+    pub(crate) password: String,
     pub(crate) sections: Vec<Section>,
     /// Candidate attributes without their `a=`, in order.
     pub(crate) candidates: Vec<String>,
 }
 
 impl Description {
-    /// Reads a description, whoever wrote it.
-    pub(crate) fn parse(sdp: &str) -> Result<Self, LinkError> {
+    /// Reads a description, whoever wrote it; `video` are the video codecs that we speak.
+    pub(crate) fn parse(sdp: &str, video: &[Codec]) -> Result<Self, LinkError> {
         if sdp.len() > MAX_BYTES {
             return Err(refuse("too long"));
         }
@@ -154,7 +170,7 @@ impl Description {
         let mut sections = Vec::with_capacity(parsed.media_descriptions.len());
         let mut mids = BTreeSet::new();
         for media in &parsed.media_descriptions {
-            let section = Section::parse(media, bundled.as_deref())?;
+            let section = Section::parse(media, bundled.as_deref(), video)?;
             if !mids.insert(section.mid.clone()) {
                 return Err(refuse("two m-sections of one mid"));
             }
@@ -164,16 +180,13 @@ impl Description {
         // (RFC 8843 section 7.2): a peer that opens one per section until it is answered describes each.
         let carrier = sections.iter().position(|section| !section.unusable).unwrap_or_default();
         let carrier = &parsed.media_descriptions[carrier];
-        let fingerprint = carrier
-            .attributes
-            .iter()
-            .chain(&parsed.attributes)
-            .filter(|a| a.key == "fingerprint")
-            .filter_map(|a| a.value.as_deref())
-            .min_by_key(|value| !value.to_ascii_lowercase().starts_with("sha-256 "));
+        let common = || carrier.attributes.iter().chain(&parsed.attributes);
+        let first = |key: &str| common().find(|a| a.key == key).and_then(|a| a.value.as_deref());
         let credential = |key| {
-            let found = value(&carrier.attributes, key).or_else(|| value(&parsed.attributes, key));
-            found.filter(|text| is_name(text)).map(str::to_owned).ok_or_else(|| refuse("no ICE credentials"))
+            first(key)
+                .filter(|text| is_name(text))
+                .map(str::to_owned)
+                .ok_or_else(|| refuse("no ICE credentials"))
         };
         let candidates = carrier
             .attributes
@@ -183,33 +196,14 @@ impl Description {
             .collect();
         Ok(Self {
             session_id: parsed.origin.session_id,
-            fingerprint: fingerprint
-                .filter(|text| text.len() <= MAX_TOKEN && text.split(' ').count() == 2)
-                .ok_or_else(|| refuse("no fingerprint"))?
-                .to_owned(),
-            setup: Setup::parse(
-                value(&carrier.attributes, "setup").or_else(|| value(&parsed.attributes, "setup")),
-            ),
+            fingerprint: fingerprint(common()).ok_or_else(|| refuse("no fingerprint"))?,
+            setup: Setup::parse(first("setup")),
+            ice_lite: parsed.has_attribute("ice-lite"),
             ufrag: credential("ice-ufrag")?,
             password: credential("ice-pwd")?,
             sections,
             candidates,
-            parsed,
         })
-    }
-
-    /// Returns a bundle of all sections and of the data section that the stack may be shown in addition.
-    fn bundle_of_all(&self) -> String {
-        let mut bundle = String::from("BUNDLE");
-        for mid in self.sections.iter().map(|section| section.mid.as_str()) {
-            bundle.push(' ');
-            bundle.push_str(mid);
-        }
-        if self.data().is_none() {
-            bundle.push(' ');
-            bundle.push_str(&Self::fresh_mid(|mid| self.section(mid).is_some()));
-        }
-        bundle
     }
 
     /// Returns the m-section of this mid.
@@ -221,87 +215,42 @@ impl Description {
     pub(crate) fn data(&self) -> Option<(usize, &Section)> {
         self.sections.iter().enumerate().find(|(_, section)| section.kind == SectionKind::Data)
     }
-
-    /// Returns a mid for a data section that no section has.
-    pub(crate) fn fresh_mid(taken: impl Fn(&str) -> bool) -> String {
-        let mut mid = "data".to_owned();
-        while taken(&mid) {
-            mid.push('-');
-        }
-        mid
-    }
-
-    /// Writes the copy of a remote description that the stack gets; `known` says whether it already has a
-    /// transceiver for a mid.
-    ///
-    /// What is not usable is written as an idle section with our own codecs: the stack would remember that a
-    /// kind of media has no codec for the rest of the connection, or would fail at the next offer.
-    pub(crate) fn for_stack(&self, video: &[Codec], known: impl Fn(&str) -> bool) -> String {
-        let mut copy = self.parsed.clone();
-        copy.attributes.retain(|a| SESSION_ATTRIBUTES.contains(&a.key.as_str()));
-        copy.attributes.extend([
-            attribute("group", self.bundle_of_all()),
-            attribute("fingerprint", self.fingerprint.clone()),
-            attribute("ice-ufrag", self.ufrag.clone()),
-            attribute("ice-pwd", self.password.clone()),
-        ]);
-        for (media, section) in copy.media_descriptions.iter_mut().zip(&self.sections) {
-            match section.kind {
-                SectionKind::Data => {
-                    media.attributes.retain(|a| DATA_ATTRIBUTES.contains(&a.key.as_str()));
-                }
-                SectionKind::Media(kind) => section.write_media(media, kind, video, known(&section.mid)),
-            }
-            media.media_name.port = RangedPort { value: 9, range: None };
-        }
-        if self.data().is_none()
-            && let Some(first) = copy.media_descriptions.first()
-        {
-            let mid = Self::fresh_mid(|mid| self.section(mid).is_some());
-            let data = data_section(first, mid);
-            copy.media_descriptions.push(data);
-        }
-        copy.marshal()
-    }
 }
 
-/// Attributes of the session that the stack needs as they are.
-const SESSION_ATTRIBUTES: [&str; 4] = ["ice-options", "ice-lite", "setup", "extmap-allow-mixed"];
-/// Attributes of a data section that the stack needs as they are.
-const DATA_ATTRIBUTES: [&str; 5] = ["mid", "setup", "sendrecv", "sctp-port", "max-message-size"];
-/// Attributes of a media section that the stack needs as they are.
-const MEDIA_ATTRIBUTES: [&str; 4] = ["mid", "setup", "rtcp-mux", "rtcp-rsize"];
-
 impl Section {
-    fn parse(media: &MediaDescription, bundled: Option<&[&str]>) -> Result<Self, LinkError> {
+    fn parse(media: &MediaDescription, bundled: Option<&[&str]>, video: &[Codec]) -> Result<Self, LinkError> {
         let kind = match media.media_name.media.as_str() {
             "audio" => SectionKind::Media(MediaKind::Audio),
             "video" => SectionKind::Media(MediaKind::Video),
             "application" if media.media_name.formats == ["webrtc-datachannel"] => SectionKind::Data,
             _ => return Err(refuse("an m-section of another kind")),
         };
-        let mid =
-            value(&media.attributes, "mid").filter(|mid| is_name(mid)).ok_or_else(|| refuse("no mid"))?;
-        let formats = match kind {
-            SectionKind::Media(kind) => formats(media, kind),
+        let attributes = &media.attributes[..];
+        let mid = value(attributes, "mid").filter(|mid| is_name(mid)).ok_or_else(|| refuse("no mid"))?;
+        let described = match kind {
+            SectionKind::Media(kind) => described(media, kind, &codecs::wanted(kind, video)),
             SectionKind::Data => Vec::new(),
         };
         let rejected = media.media_name.port.value == 0 && !media.has_attribute("bundle-only");
         let elsewhere = bundled.is_some_and(|mids| !mids.contains(&mid));
-        let unusable = rejected || elsewhere || (kind != SectionKind::Data && formats.is_empty());
-        let direction = media
-            .attributes
+        let unusable = rejected || elsewhere || (kind != SectionKind::Data && described.is_empty());
+        let direction = attributes
             .iter()
             .find_map(|a| Direction::parse(&a.key))
             .unwrap_or(Direction { send: true, recv: true });
+        let (sources, repairs) = sources(attributes);
         Ok(Self {
             mid: mid.to_owned(),
             kind,
             unusable,
             direction: if unusable { Direction { send: false, recv: false } } else { direction },
             msid: msid(media),
-            formats,
-            max_message: match value(&media.attributes, "max-message-size").map(str::parse) {
+            described,
+            extensions: extensions(attributes),
+            sources,
+            repairs,
+            sctp_port: value(attributes, "sctp-port").and_then(|port| port.parse().ok()).unwrap_or(5_000),
+            max_message: match value(attributes, "max-message-size").map(str::parse) {
                 Some(Ok(0)) => u64::MAX,
                 Some(Ok(size)) => size,
                 _ => DEFAULT_MESSAGE,
@@ -309,149 +258,115 @@ impl Section {
         })
     }
 
-    /// Rewrites a media section for the stack.
-    fn write_media(&self, media: &mut MediaDescription, kind: MediaKind, video: &[Codec], known: bool) {
-        let original = std::mem::take(&mut media.attributes);
-        let kept = |a: &&Attribute| MEDIA_ATTRIBUTES.contains(&a.key.as_str());
-        media.attributes = original.iter().filter(kept).cloned().collect();
-        if self.unusable {
-            media.media_name.formats = Vec::new();
-            for codec in codecs::wanted(kind, video) {
-                let ours = codecs::parameters(codec);
-                media.media_name.formats.push(ours.payload_type.to_string());
-                let channels = if ours.rtp_codec.channels > 1 { "/2" } else { "" };
-                let map = format!("{} {}/{}{channels}", ours.payload_type, codec.name(), codec.clock_rate());
-                media.attributes.push(attribute("rtpmap", map));
-                if !ours.rtp_codec.sdp_fmtp_line.is_empty() {
-                    let format = format!("{} {}", ours.payload_type, ours.rtp_codec.sdp_fmtp_line);
-                    media.attributes.push(attribute("fmtp", format));
-                }
-            }
-        } else {
-            let wanted = codecs::wanted(kind, video);
-            let primary: Vec<u8> = self
-                .formats
-                .iter()
-                .filter(|format| wanted.contains(&format.codec))
-                .map(|format| format.payload_type)
-                .collect();
-            let payload_types = with_retransmission(&original, &primary);
-            media.media_name.formats.retain(|f| f.parse().is_ok_and(|pt: u8| payload_types.contains(&pt)));
-            media.attributes.extend(original.iter().filter(|a| keeps_format(a, &payload_types)).cloned());
-            media.attributes.extend(original.iter().filter(|a| is_our_extension(a)).cloned());
-            media.attributes.extend(sources(&original, self.msid.as_ref()));
-        }
-        // To the stack an idle section of a transceiver that it knows means that this is over for good: it
-        // stops the transceiver, and the next track could not use it again. One that only the other side
-        // could send to is the same on the wire once the link sets the direction of the answer itself.
-        let direction = match self.direction {
-            Direction { send: false, recv: false } if known => Direction { send: false, recv: true },
-            direction => direction,
-        };
-        media.attributes.push(flag(direction.as_str()));
+    /// Returns the payload types of the codecs that we speak, in the order of the description.
+    pub(crate) fn formats(&self) -> Vec<Format> {
+        self.described.iter().map(|described| described.format).collect()
     }
 }
 
 /// Returns those of our codecs that an m-section lists.
-fn formats(media: &MediaDescription, kind: MediaKind) -> Vec<Format> {
-    let mut formats = Vec::new();
-    for payload_type in media.media_name.formats.iter().filter_map(|f| f.parse::<u8>().ok()) {
-        let of_format = |key: &str| {
-            let found = media.attributes.iter().filter(|a| a.key == key).find_map(|a| {
-                let (number, rest) = a.value.as_deref()?.split_once(' ')?;
-                (number.parse() == Ok(payload_type)).then_some(rest)
-            });
-            found.unwrap_or_default()
-        };
-        let mut map = of_format("rtpmap").split('/');
+fn described(media: &MediaDescription, kind: MediaKind, wanted: &[Codec]) -> Vec<Described> {
+    let of_format = |key: &str, number: &str| {
+        let found = media.attributes.iter().filter(|a| a.key == key).find_map(|a| {
+            let (of, rest) = a.value.as_deref()?.split_once(' ')?;
+            (of == number).then_some(rest)
+        });
+        found.unwrap_or_default()
+    };
+    let numbers: Vec<(u8, &str)> = media
+        .media_name
+        .formats
+        .iter()
+        .filter_map(|number| Some((number.parse().ok().filter(|pt| *pt < 128)?, number.as_str())))
+        .collect();
+    let retransmission = |repaired: u8| {
+        numbers.iter().find(|(_, number)| {
+            of_format("rtpmap", number).eq_ignore_ascii_case("rtx/90000")
+                && of_format("fmtp", number).split(';').any(|pair| {
+                    pair.trim().strip_prefix("apt=").and_then(|pt| pt.parse().ok()) == Some(repaired)
+                })
+        })
+    };
+    let mut described: Vec<Described> = Vec::new();
+    for &(payload_type, number) in &numbers {
+        let mut map = of_format("rtpmap", number).split('/');
         let (Some(encoding), Some(Ok(clock_rate))) = (map.next(), map.next().map(str::parse)) else {
             continue;
         };
-        if let Some(codec) = codecs::recognise(encoding, clock_rate, of_format("fmtp"))
-            && codec.kind() == kind
-            && !formats.iter().any(|format: &Format| format.payload_type == payload_type)
+        let recognised = codecs::recognise(encoding, clock_rate, of_format("fmtp", number));
+        let Some((codec, parameters)) = recognised.filter(|(codec, _)| wanted.contains(codec)) else {
+            continue;
+        };
+        if described.iter().any(|known| known.format.payload_type == payload_type) {
+            continue;
+        }
+        let feedback = codecs::feedback(kind).iter().copied().filter(|mechanism| {
+            media.attributes.iter().filter(|a| a.key == "rtcp-fb").any(|a| {
+                let words = a.value.as_deref().and_then(|value| value.split_once(' '));
+                words.is_some_and(|(of, words)| (of == number || of == "*") && words.trim_end() == *mechanism)
+            })
+        });
+        described.push(Described {
+            format: Format { payload_type, codec },
+            parameters,
+            retransmission: retransmission(payload_type).map(|(number, _)| *number),
+            feedback: feedback.collect(),
+        });
+    }
+    described
+}
+
+/// Returns the header extensions of one byte (RFC 8285) that we speak.
+fn extensions(attributes: &[Attribute]) -> Vec<(u8, &'static str)> {
+    let mut extensions: Vec<(u8, &'static str)> = Vec::new();
+    for a in attributes.iter().filter(|a| a.key == "extmap") {
+        let found = a.value.as_deref().and_then(|value| value.split_once(' ')).and_then(|(id, uri)| {
+            let id = id.parse().ok().filter(|id| (1..=14).contains(id))?;
+            Some((id, codecs::extension(uri)?))
+        });
+        if let Some((id, uri)) = found
+            && !extensions.iter().any(|(known, name)| *known == id || *name == uri)
         {
-            formats.push(Format { payload_type, codec });
+            extensions.push((id, uri));
         }
     }
-    formats
+    extensions
 }
 
-/// Returns the payload types and those of the retransmission formats that go with them.
-fn with_retransmission(attributes: &[Attribute], primary: &[u8]) -> BTreeSet<u8> {
-    let mut payload_types: BTreeSet<u8> = primary.iter().copied().collect();
-    let is_rtx = |number: &str| {
-        attributes.iter().filter(|a| a.key == "rtpmap").filter_map(|a| a.value.as_deref()).any(|map| {
-            map.split_once(' ').is_some_and(|(n, m)| n == number && m.eq_ignore_ascii_case("rtx/90000"))
-        })
-    };
-    for (number, format) in attributes
-        .iter()
-        .filter(|a| a.key == "fmtp")
-        .filter_map(|a| a.value.as_deref()?.split_once(' '))
-        .filter(|(number, _)| is_rtx(number))
-    {
-        let repaired =
-            format.split(';').find_map(|pair| pair.trim().strip_prefix("apt=")?.parse::<u8>().ok());
-        if let (Some(repaired), Ok(number)) = (repaired, number.parse::<u8>())
-            && primary.contains(&repaired)
-        {
-            payload_types.insert(number);
-        }
-    }
-    payload_types
-}
-
-fn keeps_format(a: &Attribute, payload_types: &BTreeSet<u8>) -> bool {
-    let number = || a.value.as_deref()?.split_once(' ')?.0.parse().ok();
-    match a.key.as_str() {
-        "rtpmap" | "fmtp" => number().is_some_and(|pt| payload_types.contains(&pt)),
-        "rtcp-fb" => {
-            let all = a.value.as_deref().is_some_and(|value| value.starts_with("* "));
-            all || number().is_some_and(|pt| payload_types.contains(&pt))
-        }
-        _ => false,
-    }
-}
-
-/// Returns whether an attribute maps a header extension that we speak to an id of one byte (RFC 8285).
-fn is_our_extension(a: &Attribute) -> bool {
-    let ours = || {
-        let (id, uri) = a.value.as_deref()?.split_once(' ')?;
-        let id: u8 = id.parse().ok()?;
-        Some((1..=14).contains(&id) && codecs::speaks_extension(uri))
-    };
-    a.key == "extmap" && ours() == Some(true)
-}
-
-/// Returns the attributes that name the sending sources, with one msid for all of them.
-///
-/// A section that sends from sources it does not name keeps none of them: the stack would refuse the whole
-/// description, although the rest of it works.
-fn sources(attributes: &[Attribute], msid: Option<&Msid>) -> Vec<Attribute> {
-    let number = |text: &str| text.parse::<u32>().is_ok();
-    let mut kept: Vec<Attribute> = Vec::new();
-    let mut seen = BTreeSet::new();
+/// Returns the sources that an m-section sends from, and which repairs which.
+fn sources(attributes: &[Attribute]) -> (Vec<u32>, Vec<(u32, u32)>) {
+    let (mut sources, mut repairs) = (Vec::new(), Vec::new());
     for a in attributes {
-        let Some(value) = a.value.as_deref() else { continue };
-        let mut words = value.split(' ');
+        let mut words = a.value.as_deref().unwrap_or_default().split(' ');
         match a.key.as_str() {
-            "ssrc-group" if words.next() == Some("FID") && words.all(number) => kept.push(a.clone()),
-            "ssrc" => {
-                if let Some(source) = words.next().filter(|source| number(source))
-                    && seen.insert(source.to_owned())
+            "ssrc" if sources.len() < MAX_SOURCES => {
+                if let Some(source) = words.next().and_then(|word| word.parse().ok())
+                    && !sources.contains(&source)
                 {
-                    kept.push(attribute("ssrc", format!("{source} cname:-")));
+                    sources.push(source);
+                }
+            }
+            "ssrc-group" if words.next() == Some("FID") && repairs.len() < MAX_SOURCES => {
+                let mut numbers = words.map_while(|word| word.parse().ok());
+                if let (Some(source), Some(repair)) = (numbers.next(), numbers.next()) {
+                    repairs.push((source, repair));
                 }
             }
             _ => {}
         }
     }
-    if seen.is_empty() {
-        return Vec::new();
-    }
-    let name = msid.map(|msid| attribute("msid", format!("{} {}", msid.stream, msid.track)));
-    name.into_iter().chain(kept).collect()
+    (sources, repairs)
+}
+
+/// Returns hash function and value of the fingerprint, SHA-256 where there are several.
+fn fingerprint<'a>(attributes: impl Iterator<Item = &'a Attribute>) -> Option<(String, String)> {
+    attributes
+        .filter(|a| a.key == "fingerprint")
+        .filter_map(|a| a.value.as_deref()?.split_once(' '))
+        .map(|(function, value)| (function.to_ascii_lowercase(), value.trim_end().to_ascii_uppercase()))
+        .filter(|(function, value)| is_name(function) && is_name(value))
+        .filter(|(_, value)| value.bytes().all(|byte| byte.is_ascii_hexdigit() || byte == b':'))
+        .min_by_key(|(function, _)| function != "sha-256")
 }
 
 /// Returns the msid of an m-section, from its own attribute or from those of its sources.
@@ -466,98 +381,6 @@ fn msid(media: &MediaDescription) -> Option<Msid> {
     let stream = words.next().filter(|word| is_name(word))?;
     let track = words.next().filter(|word| is_name(word))?;
     Some(Msid { stream: stream.to_owned(), track: track.to_owned() })
-}
-
-/// Where the other side is to see the data section of a description that the stack wrote.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum DataPlace {
-    /// Nowhere: it knows of none.
-    Nowhere,
-    /// Where the stack has it: this answers an offer that has one.
-    AsIs,
-    /// At this position, or last when there are fewer sections, under this mid.
-    At(usize, String),
-}
-
-/// What [`outgoing`] puts into a description that the stack wrote.
-pub(crate) struct Additions<'a> {
-    /// Our candidates with their `candidate:` prefix.
-    pub(crate) candidates: &'a [String],
-    /// Whether there will be no more.
-    pub(crate) end_of_candidates: bool,
-    /// The offer that this answers; what is unusable there is turned down.
-    pub(crate) answered: Option<&'a Description>,
-    pub(crate) data: DataPlace,
-    /// Our part in the DTLS handshake. The stack answers with the one that it would like even where the
-    /// handshake is over and settled it.
-    pub(crate) setup: Setup,
-}
-
-/// Turns what the stack wrote into what the other side gets.
-pub(crate) fn outgoing(stack: &str, additions: &Additions) -> Result<String, LinkError> {
-    let mut parsed =
-        SessionDescription::unmarshal(&mut Cursor::new(stack.as_bytes())).map_err(LinkError::stack)?;
-    place_data(&mut parsed.media_descriptions, &additions.data);
-    let mut bundle = String::from("BUNDLE");
-    let mut carrier = true;
-    for (position, media) in parsed.media_descriptions.iter_mut().enumerate() {
-        media.attributes.retain(|a| a.key != "candidate" && a.key != "end-of-candidates");
-        if let Some(setup) = media.attributes.iter_mut().find(|a| a.key == "setup") {
-            setup.value = Some(additions.setup.as_str().to_owned());
-        }
-        let turned_down =
-            additions.answered.and_then(|offer| offer.sections.get(position)).is_some_and(|s| s.unusable);
-        if turned_down {
-            media.media_name.port = RangedPort { value: 0, range: None };
-            continue;
-        }
-        if let Some(mid) = value(&media.attributes, "mid") {
-            bundle.push(' ');
-            bundle.push_str(mid);
-        }
-        if carrier {
-            carrier = false;
-            for candidate in additions.candidates {
-                let value = candidate.strip_prefix("candidate:").unwrap_or(candidate);
-                media.attributes.push(attribute("candidate", value.to_owned()));
-            }
-            if additions.end_of_candidates {
-                media.attributes.push(flag("end-of-candidates"));
-            }
-        }
-    }
-    parsed.attributes.retain(|a| a.key != "group" && a.key != "ice-options");
-    parsed.attributes.push(attribute("group", bundle));
-    parsed.attributes.push(attribute("ice-options", "trickle".to_owned()));
-    Ok(parsed.marshal())
-}
-
-fn place_data(sections: &mut Vec<MediaDescription>, place: &DataPlace) {
-    let found = sections.iter().position(|media| media.media_name.media == "application");
-    let (Some(found), true) = (found, *place != DataPlace::AsIs) else { return };
-    let mut data = sections.remove(found);
-    if let DataPlace::At(position, mid) = place {
-        if let Some(old) = data.attributes.iter_mut().find(|a| a.key == "mid") {
-            old.value = Some(mid.clone());
-        }
-        sections.insert((*position).min(sections.len()), data);
-    }
-}
-
-/// Makes a data section like another section's neighbour.
-fn data_section(neighbour: &MediaDescription, mid: String) -> MediaDescription {
-    let mut data = neighbour.clone();
-    data.media_name.media = "application".to_owned();
-    data.media_name.protos = ["UDP", "DTLS", "SCTP"].map(str::to_owned).to_vec();
-    data.media_name.formats = vec!["webrtc-datachannel".to_owned()];
-    data.attributes.retain(|a| a.key == "setup");
-    data.attributes.extend([
-        attribute("mid", mid),
-        flag("sendrecv"),
-        attribute("sctp-port", "5000".to_owned()),
-        attribute("max-message-size", ASSUMED_MESSAGE.to_string()),
-    ]);
-    data
 }
 
 /// Returns the mids that share a transport; nothing when there is but one section anyway.
@@ -581,14 +404,6 @@ pub(crate) fn is_name(text: &str) -> bool {
 
 fn value<'a>(attributes: &'a [Attribute], key: &str) -> Option<&'a str> {
     attributes.iter().find(|a| a.key == key).and_then(|a| a.value.as_deref())
-}
-
-fn attribute(key: &str, value: String) -> Attribute {
-    Attribute { key: key.to_owned(), value: Some(value) }
-}
-
-fn flag(key: &str) -> Attribute {
-    Attribute { key: key.to_owned(), value: None }
 }
 
 fn refuse(why: &str) -> LinkError {

@@ -22,6 +22,7 @@ mod negotiation;
 mod stack;
 mod stats;
 mod tracks;
+mod translation;
 
 pub use candidates::{
     CandidateKind, LocalCandidate, MAX_CANDIDATE_LENGTH, MAX_LOCAL_CANDIDATES, MAX_REMOTE_CANDIDATES,

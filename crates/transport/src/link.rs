@@ -16,6 +16,7 @@ use rtc::peer_connection::RTCPeerConnection;
 use rtc::peer_connection::event::{RTCPeerConnectionEvent, RTCTrackEvent};
 use rtc::peer_connection::message::RTCMessage;
 use rtc::peer_connection::state::{RTCIceConnectionState, RTCPeerConnectionState};
+use rtc::peer_connection::transport::RTCDtlsTransportState;
 use rtc::sansio::Protocol;
 use rtc::shared::{TaggedBytesMut, TransportContext, TransportProtocol};
 use units::Time;
@@ -35,6 +36,9 @@ use crate::tracks::{Receiver, Sender};
 /// Most datagrams that wait for the owner. Past it new ones are dropped, as a full socket would; an owner that
 /// drains after every call never gets there.
 const MAX_WAITING_DATAGRAMS: usize = 8_192;
+
+/// First byte of a DTLS record that carries an alert (RFC 6347 section 4.1).
+const DTLS_ALERT: u8 = 21;
 
 /// A datagram to send.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -154,6 +158,9 @@ impl Link {
             self.run_stack_timers();
         }
         self.pump();
+        if data.first() == Some(&DTLS_ALERT) && self.has_peer_left() {
+            self.enter(LinkState::Disconnected);
+        }
     }
 
     /// Does what is due.
@@ -354,6 +361,13 @@ impl Link {
                 self.events.push_back(LinkEvent::KeyframeRequested { track });
             }
         }
+    }
+
+    /// Returns whether the other side closed the DTLS connection. The stack's own state does not show it: with
+    /// the path still alive it stays connected.
+    fn has_peer_left(&self) -> bool {
+        let state = self.pc.sctp().map(|sctp| sctp.transport().state());
+        state == Some(RTCDtlsTransportState::Closed)
     }
 
     fn stack_timeout(&mut self) -> Option<Time> {

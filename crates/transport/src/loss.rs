@@ -28,8 +28,10 @@ struct Missing {
 }
 
 /// The log of one received source.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Log {
+    /// What is missing is asked for again.
+    repairs: bool,
     /// First and highest number, both extended beyond 16 bits.
     range: Option<(u64, u64)>,
     missing: BTreeMap<u64, Missing>,
@@ -40,6 +42,18 @@ pub(crate) struct Log {
 }
 
 impl Log {
+    /// Makes an empty log; one that repairs nothing counts what is missing as lost at once.
+    pub(crate) fn new(repairs: bool) -> Self {
+        Self {
+            repairs,
+            range: None,
+            missing: BTreeMap::new(),
+            received: 0,
+            before: (0, 0),
+            jitter: Jitter::default(),
+        }
+    }
+
     /// Notes an arrival. Time stamps are in the codec's clock.
     pub(crate) fn arrived(&mut self, now: Time, sequence: u16, timestamp: u32, clock_rate: u32) {
         let Some((first, highest)) = self.range else {
@@ -102,13 +116,14 @@ impl Log {
 
     /// Returns when [`Log::due`] has something.
     pub(crate) fn next_due(&self) -> Option<Time> {
-        self.missing.values().map(|missing| missing.next).min()
+        let first = self.missing.values().map(|missing| missing.next).min();
+        first.filter(|_| self.repairs)
     }
 
     /// Returns how many packets never came, neither at first nor on request.
     pub(crate) fn lost(&self) -> u64 {
         let expected = self.range.map_or(0, |(first, highest)| highest - first + 1) + self.before.0;
-        let waiting = self.missing.len() as u64;
+        let waiting = if self.repairs { self.missing.len() as u64 } else { 0 };
         expected.saturating_sub(self.received + self.before.1 + waiting)
     }
 
@@ -152,7 +167,7 @@ mod tests {
     }
 
     fn log(numbers: impl IntoIterator<Item = u16>) -> Log {
-        let mut log = Log::default();
+        let mut log = Log::new(true);
         for number in numbers {
             log.arrived(Time::ZERO, number, 0, 90_000);
         }
@@ -176,6 +191,17 @@ mod tests {
         assert_eq!(log.lost(), 0);
         assert!(log.due(ms(1_000), RTT).is_empty());
         assert_eq!((log.next_due(), log.lost()), (None, 1));
+    }
+
+    #[test]
+    fn without_repair_nothing_is_asked_for_and_a_gap_is_a_loss_until_it_closes() {
+        let mut log = Log::new(false);
+        for number in [1, 4] {
+            log.arrived(ms(0), number, 0, 48_000);
+        }
+        assert_eq!((log.next_due(), log.lost()), (None, 2));
+        log.arrived(ms(5), 2, 0, 48_000);
+        assert_eq!(log.lost(), 1);
     }
 
     #[test]
@@ -208,7 +234,7 @@ mod tests {
 
     #[test]
     fn jitter_of_an_even_stream_is_zero_even_where_time_stamps_wrap() {
-        let mut log = Log::default();
+        let mut log = Log::new(true);
         for packet in 0..10u32 {
             let timestamp = 0xffff_f000u32.wrapping_add(packet * 960);
             log.arrived(ms(20 * u64::from(packet)), packet as u16, timestamp, 48_000);

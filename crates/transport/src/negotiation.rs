@@ -11,12 +11,11 @@ use rtc::peer_connection::sdp::RTCSessionDescription;
 use rtc::rtp_transceiver::RTCRtpTransceiverDirection;
 use units::{MediaKind, Time};
 
-use crate::description::{
-    Additions, DataPlace, Description, Direction, Format, Msid, SectionKind, Setup, outgoing,
-};
+use crate::description::{Description, Direction, Format, Msid, SectionKind, Setup};
 use crate::error::LinkError;
 use crate::event::LinkEvent;
 use crate::link::Link;
+use crate::translation::{Additions, DataPlace, for_stack, fresh_mid, outgoing};
 
 /// What both sides said about an m-section.
 #[derive(Debug, Clone)]
@@ -81,7 +80,7 @@ impl Negotiation {
     /// under another session id does. The session id alone does not: some peers write a new one every time.
     fn is_foreign(&self, description: &Description) -> bool {
         self.remote.as_ref().is_some_and(|current| {
-            !current.fingerprint.eq_ignore_ascii_case(&description.fingerprint)
+            current.fingerprint != description.fingerprint
                 || (current.ufrag != description.ufrag && current.session_id != description.session_id)
         })
     }
@@ -123,7 +122,7 @@ impl Link {
             setup: Setup::Either,
         };
         let sdp = outgoing(&offer.sdp, &additions)?;
-        let description = Description::parse(&sdp)?;
+        let description = Description::parse(&sdp, &self.config.video_codecs)?;
         self.take_ufrag(&description.ufrag);
         let negotiation = &mut self.negotiation;
         negotiation.offer = Some(description);
@@ -146,23 +145,19 @@ impl Link {
     pub fn accept_offer(&mut self, now: Time, sdp: &str) -> Result<String, LinkError> {
         self.ensure_open()?;
         self.observe(now);
-        let offer = Description::parse(sdp)?;
+        let offer = Description::parse(sdp, &self.config.video_codecs)?;
         if self.negotiation.is_foreign(&offer) {
             self.start_over()?;
         } else if self.negotiation.offer.is_some() {
             self.roll_back()?;
         }
-        let result = self.answer(&offer);
-        match result {
+        match self.answer(&offer) {
             Ok((sdp, answer)) => {
                 self.agree(answer, offer, true);
                 Ok(sdp)
             }
             Err(error) => {
-                // The stack may have taken the offer; without an answer it must not keep it. When it did not,
-                // there is nothing to roll back and it says so.
-                let undone = RTCSessionDescription::rollback(None).map_err(LinkError::stack)?;
-                let _ = self.pc.set_remote_description(self.config.instant(now), undone);
+                self.forget_offer()?;
                 self.check_negotiation();
                 self.pump();
                 Err(error)
@@ -180,7 +175,7 @@ impl Link {
         self.ensure_open()?;
         self.observe(now);
         let offer = self.negotiation.offer.as_ref().ok_or(LinkError::UnexpectedAnswer)?;
-        let answer = Description::parse(sdp)?;
+        let answer = Description::parse(sdp, &self.config.video_codecs)?;
         let fits = offer.sections.len() == answer.sections.len()
             && offer.sections.iter().zip(&answer.sections).all(|(o, a)| o.mid == a.mid && o.kind == a.kind);
         if !fits {
@@ -190,11 +185,11 @@ impl Link {
             return Err(LinkError::RemoteRebuilt);
         }
         for section in &answer.sections {
-            if let Some(format) = section.formats.first() {
-                self.bind_sender(&section.mid, format.codec);
+            if let Some(described) = section.described.first() {
+                self.bind_sender(&section.mid, described.format.codec);
             }
         }
-        let copy = answer.for_stack(&self.config.video_codecs, |_| false);
+        let copy = for_stack(&answer, &self.config.video_codecs, |_| false);
         let description = RTCSessionDescription::answer(copy).map_err(LinkError::stack)?;
         let applied = self.pc.set_remote_description(self.config.instant(now), description);
         if self.pc.pending_local_description().is_some() {
@@ -246,7 +241,7 @@ impl Link {
     fn answer(&mut self, offer: &Description) -> Result<(String, Description), LinkError> {
         let known = self.known_mids();
         let copy =
-            offer.for_stack(&self.config.video_codecs, |mid| known.iter().any(|(known, _)| known == mid));
+            for_stack(offer, &self.config.video_codecs, |mid| known.iter().any(|(known, _)| known == mid));
         let description = RTCSessionDescription::offer(copy).map_err(LinkError::stack)?;
         let instant = self.config.instant(self.now);
         self.pc
@@ -268,10 +263,10 @@ impl Link {
             setup: self.negotiation.setup.unwrap_or(offer.setup.counterpart()),
         };
         let sdp = outgoing(&answer.sdp, &additions)?;
-        let parsed = Description::parse(&sdp)?;
+        let parsed = Description::parse(&sdp, &self.config.video_codecs)?;
         for section in &parsed.sections {
-            if let Some(format) = section.formats.first() {
-                self.bind_sender(&section.mid, format.codec);
+            if let Some(described) = section.described.first() {
+                self.bind_sender(&section.mid, described.format.codec);
             }
         }
         self.pc.set_local_description(instant, answer).map_err(LinkError::stack)?;
@@ -296,7 +291,7 @@ impl Link {
                     },
                     local_msid: ours.msid.clone(),
                     remote_msid: theirs.msid.clone(),
-                    formats: if answered { ours.formats.clone() } else { theirs.formats.clone() },
+                    formats: if answered { ours.formats() } else { theirs.formats() },
                 })
             })
             .collect();
@@ -305,16 +300,17 @@ impl Link {
             .zip(remote.data())
             .is_some_and(|((_, ours), (_, theirs))| ours.unusable || theirs.unusable)
         {
-            self.end_channels();
+            self.end_all_channels();
         }
         let negotiation = &mut self.negotiation;
         let setup = if answered { local.setup } else { remote.setup.counterpart() };
         negotiation.setup.get_or_insert(setup);
         let same_transport = negotiation.remote_ufrag() == Some(remote.ufrag.as_str());
-        let restarted = negotiation.local.as_ref().is_none_or(|before| before.ufrag != local.ufrag);
         let described = remote.candidates.clone();
         let ufrag = local.ufrag.clone();
-        negotiation.restart_wanted &= !restarted;
+        // Rolled back, a restart has only happened on our side, and the other one would not nominate a path
+        // again: it must be offered anew, unless the other side restarted as well.
+        negotiation.restart_wanted &= answered && same_transport;
         negotiation.offer = None;
         negotiation.offer_restarts = false;
         negotiation.announced = false;
@@ -328,6 +324,20 @@ impl Link {
         self.update_receivers();
         self.check_negotiation();
         self.pump();
+    }
+
+    /// Undoes what the stack took of an offer that could not be answered.
+    ///
+    /// It can roll an offer back, but not the transports that the first one started.
+    fn forget_offer(&mut self) -> Result<(), LinkError> {
+        if self.negotiation.remote.is_none() {
+            return self.start_over();
+        }
+        let rollback = RTCSessionDescription::rollback(None).map_err(LinkError::stack)?;
+        // Where the stack refused the offer as a whole there is nothing to roll back, and it says so.
+        let _ = self.pc.set_remote_description(self.config.instant(self.now), rollback);
+        self.find_sender_mids();
+        Ok(())
     }
 
     fn roll_back(&mut self) -> Result<(), LinkError> {
@@ -346,7 +356,7 @@ impl Link {
         self.negotiation = Negotiation::default();
         self.renew_connection()?;
         self.end_receivers();
-        self.end_channels();
+        self.end_asked_channels();
         self.readd_senders()?;
         self.restore_local_candidates()
     }
@@ -387,7 +397,7 @@ impl Link {
             return DataPlace::Nowhere;
         }
         let taken = self.known_mids();
-        let mid = Description::fresh_mid(|mid| taken.iter().any(|(known, _)| known == mid));
+        let mid = fresh_mid(|mid| taken.iter().any(|(known, _)| known == mid));
         DataPlace::At(usize::MAX, mid)
     }
 }

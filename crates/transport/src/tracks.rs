@@ -228,7 +228,7 @@ impl Link {
         for receiver in &mut self.receivers {
             if Some(&receiver.mid) == mid.as_ref() {
                 if receiver.ssrc != Some(ssrc) {
-                    receiver.log = Log::default();
+                    receiver.log = Log::new(receiver.kind == MediaKind::Video);
                 }
                 receiver.ssrc = Some(ssrc);
             } else if receiver.ssrc == Some(ssrc) {
@@ -242,12 +242,12 @@ impl Link {
         self.senders.iter_mut().find(|sender| sender.ssrc == ssrc || sender.rtx_ssrc == Some(ssrc))
     }
 
-    /// Asks again for what is missing of received video.
+    /// Asks again for what is missing of received tracks.
     pub(crate) fn request_missing(&mut self) -> bool {
         let (now, round_trip) = (self.now, self.round_trip());
         let mut requests = Vec::new();
         for receiver in &mut self.receivers {
-            if let (MediaKind::Video, Some(ssrc)) = (receiver.kind, receiver.ssrc)
+            if let Some(ssrc) = receiver.ssrc
                 && receiver.log.next_due().is_some_and(|due| due <= now)
             {
                 let missing = receiver.log.due(now, round_trip);
@@ -273,11 +273,7 @@ impl Link {
 
     /// Returns when something missing is to be asked for.
     pub(crate) fn next_request(&self) -> Option<Time> {
-        self.receivers
-            .iter()
-            .filter(|receiver| receiver.kind == MediaKind::Video)
-            .filter_map(|receiver| receiver.log.next_due())
-            .min()
+        self.receivers.iter().filter_map(|receiver| receiver.log.next_due()).min()
     }
 
     fn send_rtcp(&mut self, packet: Box<dyn rtc::rtcp::Packet>) {
@@ -355,7 +351,7 @@ impl Link {
                 msid,
                 formats: agreed.formats,
                 ssrc: None,
-                log: Log::default(),
+                log: Log::new(agreed.kind == MediaKind::Video),
                 counters: ReceiverCounters::default(),
             });
         }

@@ -1,5 +1,7 @@
 //! Two links connect at once and exchange media both ways.
 
+#![allow(clippy::unwrap_used)] // helpers of tests are tests
+
 mod common;
 
 use std::time::Duration;
@@ -36,7 +38,7 @@ fn a_link_without_tracks_receives() {
     pair.negotiate(A);
     pair.run_until_connected();
     pair.expect_media(A, CAMERA);
-    assert_eq!(pair.remote_tracks(A), [String::new(); 0]);
+    assert!(pair.remote_tracks(A).is_empty());
 }
 
 #[test]

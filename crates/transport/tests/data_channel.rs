@@ -1,5 +1,7 @@
 //! Data channels.
 
+#![allow(clippy::unwrap_used)] // helpers of tests are tests
+
 mod common;
 
 use std::time::Duration;

@@ -1,5 +1,7 @@
 //! ICE restarts, and what happens when nothing comes through any more.
 
+#![allow(clippy::unwrap_used)] // helpers of tests are tests
+
 mod common;
 
 use std::time::Duration;

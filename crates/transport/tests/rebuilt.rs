@@ -1,5 +1,7 @@
 //! The other side threw its connection away and comes with a new one.
 
+#![allow(clippy::unwrap_used)] // helpers of tests are tests
+
 mod common;
 
 use std::time::Duration;
@@ -27,6 +29,7 @@ fn an_offer_of_a_rebuilt_connection_starts_over() {
         pair.negotiate(B);
         let channel = pair.links[B].open_channel("chat", Default::default()).unwrap();
         pair.negotiate(B);
+        pair.run(Duration::from_millis(500));
         let ufrag = pair.links[B].ufrag().to_owned();
         rebuild(&mut pair, A, &config);
         pair.negotiate(A);
@@ -43,6 +46,20 @@ fn an_offer_of_a_rebuilt_connection_starts_over() {
         pair.expect_media(B, SCREEN);
         assert_eq!(pair.remote_tracks(B).len(), 2);
     }
+}
+
+#[test]
+fn a_channel_that_still_waits_opens_on_the_new_connection() {
+    let mut pair = Pair::connected(Duration::from_millis(10));
+    let channel = pair.links[B].open_channel("chat", Default::default()).unwrap();
+    rebuild(&mut pair, A, &config(9));
+    pair.negotiate(A);
+    pair.negotiate(B);
+    pair.run_until_connected();
+    pair.run(Duration::from_millis(500));
+    let opened = LinkEvent::ChannelOpened { channel, label: "chat".to_owned(), incoming: false };
+    assert_eq!(pair.count(B, |e| *e == opened), 1);
+    assert_eq!(pair.count(B, |e| matches!(e, LinkEvent::ChannelClosed { .. })), 0);
 }
 
 #[test]

@@ -1,5 +1,7 @@
 //! Tracks come and go in a call.
 
+#![allow(clippy::unwrap_used)] // helpers of tests are tests
+
 mod common;
 
 use std::time::Duration;

@@ -88,7 +88,7 @@ impl RemoteAudio {
         let received = self.receiver().stats();
         TrackStats {
             codec: (received.packets > 0).then_some(Codec::Opus),
-            audio_played: samples_to_time(received.played_samples),
+            audio_played: samples_to_time(received.total_samples),
             audio_concealed: samples_to_time(received.concealed_samples),
             level_dbfs: received.level.rms,
             packets_received: received.packets,

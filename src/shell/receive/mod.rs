@@ -6,7 +6,7 @@ mod video;
 
 use std::sync::Arc;
 
-use units::{MediaKind, PeerId};
+use units::MediaKind;
 
 pub(crate) use audio::RemoteAudio;
 pub(crate) use playout::Playout;
@@ -16,14 +16,7 @@ use crate::api::TrackStats;
 
 /// A track that a remote peer sends, shared by the network thread, a media thread and the app's handle.
 #[derive(Clone)]
-pub(crate) struct RemoteTrack {
-    pub(crate) peer: PeerId,
-    pub(crate) media: RemoteMedia,
-}
-
-/// What the track carries.
-#[derive(Clone)]
-pub(crate) enum RemoteMedia {
+pub(crate) enum RemoteTrack {
     Video(Arc<RemoteVideo>),
     Audio(Arc<RemoteAudio>),
 }
@@ -31,21 +24,21 @@ pub(crate) enum RemoteMedia {
 impl RemoteTrack {
     /// Returns the track's figures.
     pub(crate) fn stats(&self) -> TrackStats {
-        match &self.media {
-            RemoteMedia::Video(video) => TrackStats { kind: Some(MediaKind::Video), ..video.stats() },
-            RemoteMedia::Audio(audio) => TrackStats { kind: Some(MediaKind::Audio), ..audio.stats() },
+        match self {
+            Self::Video(video) => TrackStats { kind: Some(MediaKind::Video), ..video.stats() },
+            Self::Audio(audio) => TrackStats { kind: Some(MediaKind::Audio), ..audio.stats() },
         }
     }
 
     /// Ends the track once its session is closed: its sink is not called any more when this has returned, except
     /// by the call that this is inside of.
     pub(crate) fn close(&self) {
-        match &self.media {
-            RemoteMedia::Video(video) => {
+        match self {
+            Self::Video(video) => {
                 video.end();
                 video.join();
             }
-            RemoteMedia::Audio(audio) => audio.set_sink(None),
+            Self::Audio(audio) => audio.set_sink(None),
         }
     }
 }

@@ -81,8 +81,11 @@ impl Shared {
                         state = self.wake.wait(state).unwrap_or_else(PoisonError::into_inner);
                         due = clock::now();
                     } else if now < due {
-                        state =
-                            self.wake.wait_timeout(state, due - now).unwrap_or_else(PoisonError::into_inner).0;
+                        state = self
+                            .wake
+                            .wait_timeout(state, due - now)
+                            .unwrap_or_else(PoisonError::into_inner)
+                            .0;
                     } else {
                         break (state.tracks.clone(), Vec::new());
                     }

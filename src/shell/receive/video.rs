@@ -58,11 +58,17 @@ impl RemoteVideo {
 
     /// Replaces the sink.
     pub(crate) fn set_sink(&self, sink: Option<Arc<dyn VideoSink>>) {
-        let started = sink.is_some();
+        let (wanted, records) =
+            sink.as_ref().map_or((false, false), |sink| (true, !sink.wants_pictures()));
         self.sink.set(sink);
-        if started {
-            self.lock().started = true;
-            self.wake.notify_one();
+        if !wanted {
+            return;
+        }
+        let joins_late = std::mem::replace(&mut self.lock().started, true);
+        self.wake.notify_one();
+        // A decoder finds out by itself that it needs a keyframe, a recorder does not.
+        if joins_late && records {
+            (self.request_keyframe)();
         }
     }
 

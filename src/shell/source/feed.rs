@@ -65,7 +65,8 @@ impl Feed {
 
     /// Starts the thread.
     fn spawn(&self, run: impl FnOnce(&Switch) + Send + 'static) -> Result<()> {
-        let switch = Arc::clone(self.switch.as_ref().expect("only sources made with Feed::device start a feed"));
+        let switch =
+            Arc::clone(self.switch.as_ref().expect("only sources made with Feed::device start a feed"));
         let worker = Worker::start("parlor-feed", move || run(&switch))?;
         *self.worker.lock().unwrap_or_else(PoisonError::into_inner) = Some(worker);
         Ok(())

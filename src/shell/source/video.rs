@@ -121,7 +121,10 @@ impl VideoSource {
         match self.fixed_codec() {
             None => return Err(Error::new(Status::InvalidState, "this source takes pictures")),
             Some(codec) if codec != frame.codec => {
-                return Err(Error::new(Status::InvalidFrame, "the frame is of another codec than its source"));
+                return Err(Error::new(
+                    Status::InvalidFrame,
+                    "the frame is of another codec than its source",
+                ));
             }
             Some(_) if frame.data.is_empty() => {
                 return Err(Error::new(Status::InvalidFrame, "the frame is empty"));
@@ -386,8 +389,7 @@ impl<'a> Encoder<'a> {
             }
             _ => {
                 let settings = EncoderSettings { width: size.0, height: size.1, rate, frames_per_second };
-                self.encoder =
-                    Some((video_encoder(self.encoding.codec, settings)?, size, frames_per_second));
+                self.encoder = Some((video_encoder(self.encoding.codec, settings)?, size, frames_per_second));
             }
         }
         let (encoder, ..) = self.encoder.as_mut().expect("made above");

@@ -11,14 +11,19 @@ const FLAGS = [
   "--disable-background-networking",
   "--disable-component-update",
   "--disable-sync",
-  "--use-fake-ui-for-media-stream",
   "--autoplay-policy=no-user-gesture-required",
 ];
 
 const KINDS = {
-  // A camera with a moving picture and a microphone that beeps; host addresses are told as they are.
-  camera: ["--use-fake-device-for-media-stream", "--disable-features=WebRtcHideLocalIpsWithMdns"],
-  // The machine's own devices, which a test machine lacks, and addresses behind mDNS names as for any viewer.
+  // A camera with a moving picture and a microphone that beeps, both allowed without asking; host addresses are told
+  // as they are, with or without that permission.
+  camera: [
+    "--use-fake-device-for-media-stream",
+    "--use-fake-ui-for-media-stream",
+    "--disable-features=WebRtcHideLocalIpsWithMdns",
+  ],
+  // The machine's own devices, which a test machine lacks. To a page that may not use a camera Chromium tells mDNS
+  // names instead of addresses.
   bare: [],
 };
 

@@ -34,6 +34,13 @@ export function startNative(command, { url, key, channel, seconds }) {
   ]);
   return {
     stop: program.stop,
+    /** Runs `test`, but not longer than the call: with its end nothing more can come. */
+    async during(test) {
+      const early = program.closed.then(() => {
+        throw new Error(`the native call ended too early (${program.exited()}):\n${program.log()}`);
+      });
+      return Promise.race([test(), early]);
+    },
     async report() {
       const timeout = (seconds + 30) * 1000;
       await until("the end of the native call", async () => program.exited(), Boolean, timeout);
@@ -64,6 +71,7 @@ function start([file, ...args]) {
     });
   });
   return {
+    closed,
     exited: () => exited,
     output: () => output,
     log: () => log,

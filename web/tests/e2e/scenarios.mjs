@@ -13,7 +13,7 @@ const NATIVE_SECONDS = 12;
 export const scenarios = [
   { name: "two tabs see and hear each other", test: twoTabs },
   { name: "a tab that leaves is gone for the other, and can come back", test: leaveAndReturn },
-  { name: "a tab without camera joins as a viewer and says so", test: viewer },
+  { name: "a tab without camera, behind mDNS names, joins as a viewer and says so", test: viewer },
   { name: "a refused key is explained", test: refusedKey },
   { name: "a tab and the native engine, the tab polite", needsNative: true, test: (it) => withNative(it, true) },
   { name: "a tab and the native engine, the tab impolite", needsNative: true, test: (it) => withNative(it, false) },
@@ -75,6 +75,7 @@ async function viewer({ browsers, url, key }) {
   const seen = await tab.receives({ frames: FRAMES });
   const [tile] = await tab.tiles();
   assert.equal(tile.role, "camera", "the sender's role");
+  await assertHiddenAddresses(tab);
   tab.assertClean();
   return inWords(seen);
 }
@@ -122,8 +123,10 @@ async function callNative(tab, { native, url, key, tabSends = true }) {
   const before = await tab.media();
   const call = startNative(native, { url, key, channel, seconds: NATIVE_SECONDS });
   try {
-    await until("the native peer", () => tab.status(), ({ peers }) => peers === 1);
-    const seen = await tab.receives({ frames: before.framesDecoded + FRAMES });
+    const seen = await call.during(async () => {
+      await until("the native peer", () => tab.status(), ({ peers }) => peers === 1);
+      return tab.receives({ frames: before.framesDecoded + FRAMES });
+    });
     const report = await call.report();
     assert.equal(report.ok, true, `the native call says ${JSON.stringify(report)}`);
     const [session] = report.sessions;
@@ -144,10 +147,14 @@ async function viewerWithNative({ browsers, native, url, key }) {
   const tab = await browsers.open("bare", url, { channel: newChannel(), key, video: 0, audio: 0, autojoin: 1 });
   await tab.reaches("joined");
   const { seen } = await callNative(tab, { native, url, key, tabSends: false });
-  const descriptions = (await tab.localDescriptions()).join("");
-  assert.match(descriptions, /a=candidate:.*\.local /, "the browser told its addresses openly");
+  await assertHiddenAddresses(tab);
   tab.assertClean();
   return inWords(seen);
+}
+
+async function assertHiddenAddresses(tab) {
+  const descriptions = (await tab.localDescriptions()).join("");
+  assert.match(descriptions, /a=candidate:.*\.local /, "the browser told its addresses openly");
 }
 
 function newChannel() {

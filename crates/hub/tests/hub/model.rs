@@ -321,7 +321,7 @@ impl Client {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 600, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 1_000, ..ProptestConfig::default() })]
 
     #[test]
     fn whatever_happens_beliefs_become_true_and_no_rule_breaks(steps in prop::collection::vec(step(), 1..150)) {

@@ -256,6 +256,24 @@ fn leaving_while_the_snapshot_waits_voids_what_was_to_come_from_that_channel() {
 }
 
 #[test]
+fn a_direct_is_void_when_its_sender_is_known_only_through_a_channel_joined_later() {
+    let mut world = World::new();
+    world.join(1, "ann", "demo");
+    world.join(2, "bob", "later");
+    world.connect(3, "cat");
+    world.subscribe(3, "later");
+    world.settle(3);
+    world.subscribe(3, "demo");
+    world.take(3);
+    world.send(1, "cat", json!("from ann"));
+    world.subscribe(1, "later");
+    let request = world.unsubscribe(3, "demo");
+    assert_eq!(world.take(3), [presence("later", &["ann"], &[]), ack(&request)]);
+    world.send(1, "cat", json!("again"));
+    assert_eq!(world.take(3), [direct("ann", json!("again"))]);
+}
+
+#[test]
 fn when_too_much_waits_for_a_pong_the_log_flows_without_it_and_nothing_is_lost() {
     let mut world = World::new();
     world.join(1, "ann", "demo");

@@ -1,0 +1,225 @@
+//! Where sockets and hub meet: the hub behind a mutex, its clock, its timers, and a queue for each socket.
+
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard};
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use axum::extract::ws::Utf8Bytes;
+use hub::{AppId, ConnectionId, Grants, Hub, Input, NewConnection, Output};
+use protocol::ice::{self, IceServer};
+use protocol::{CloseCode, Map, Welcome, limits::MAX_MESSAGE_SIZE};
+use serde_json::Value;
+use tokio::sync::{Notify, mpsc};
+use tokio::time::Instant;
+use units::Time;
+use uuid::Uuid;
+
+use crate::auth::Refusal;
+use crate::limits::{MAX_QUEUED_BYTES, QUEUED_FRAME_OVERHEAD, RETRY_AFTER_MS};
+
+/// All keys of a configuration belong to one tenant.
+const APP: AppId = AppId::new(1);
+
+/// The sockets' way to the hub and the hub's way to the sockets.
+#[derive(Debug)]
+pub(crate) struct Switchboard {
+    state: Mutex<State>,
+    epoch: Instant,
+    /// Wakes the timer task when a deadline comes up that is earlier than the one it sleeps for.
+    earlier_deadline: Notify,
+    welcome_metadata: Option<Map>,
+    max_connections: usize,
+}
+
+#[derive(Debug)]
+struct State {
+    hub: Hub,
+    sockets: HashMap<ConnectionId, Sender>,
+    last_connection: u64,
+    /// What the timer task sleeps for.
+    armed: Option<Time>,
+    is_shutting_down: bool,
+}
+
+/// What a socket's task must write.
+#[derive(Debug)]
+pub(crate) enum Outgoing {
+    Text(Utf8Bytes),
+    Ping([u8; 8]),
+    Close { code: CloseCode, reason: &'static str },
+}
+
+impl Outgoing {
+    fn cost(&self) -> usize {
+        let text = if let Self::Text(text) = self { text.len() } else { 0 };
+        text + QUEUED_FRAME_OVERHEAD
+    }
+}
+
+/// The hub's end of a socket's queue, bounded by [`MAX_QUEUED_BYTES`].
+#[derive(Debug)]
+struct Sender {
+    queue: mpsc::UnboundedSender<Outgoing>,
+    queued_bytes: Arc<AtomicUsize>,
+}
+
+/// The socket's end of its queue. When it ends without an [`Outgoing::Close`], the client was too slow.
+#[derive(Debug)]
+pub(crate) struct Receiver {
+    queue: mpsc::UnboundedReceiver<Outgoing>,
+    queued_bytes: Arc<AtomicUsize>,
+}
+
+impl Sender {
+    /// Queues a frame; false when the queue is full.
+    fn send(&self, outgoing: Outgoing) -> bool {
+        let cost = outgoing.cost();
+        let queued = self.queued_bytes.fetch_add(cost, Ordering::Relaxed) + cost;
+        let fits = queued <= MAX_QUEUED_BYTES;
+        if fits {
+            // Fails when the socket's task has ended, which the task reports by itself.
+            let _ = self.queue.send(outgoing);
+        }
+        fits
+    }
+}
+
+impl Receiver {
+    /// Waits for the next frame to write. Losing the future loses nothing.
+    pub(crate) async fn recv(&mut self) -> Option<Outgoing> {
+        let outgoing = self.queue.recv().await?;
+        self.queued_bytes.fetch_sub(outgoing.cost(), Ordering::Relaxed);
+        Some(outgoing)
+    }
+}
+
+impl Switchboard {
+    pub(crate) fn new(hub: hub::Config, ice_servers: &[IceServer], max_connections: usize) -> Self {
+        let welcome_metadata = (!ice_servers.is_empty()).then(|| {
+            let list = ice_servers.iter().map(IceServer::to_value).collect();
+            Map::from_iter([(ice::METADATA_KEY.to_owned(), Value::Array(list))])
+        });
+        Self {
+            state: Mutex::new(State {
+                hub: Hub::new(hub),
+                sockets: HashMap::new(),
+                last_connection: 0,
+                armed: None,
+                is_shutting_down: false,
+            }),
+            epoch: Instant::now(),
+            earlier_deadline: Notify::new(),
+            welcome_metadata,
+            max_connections,
+        }
+    }
+
+    /// Registers a socket whose client was admitted. The welcome is in its queue when this returns.
+    pub(crate) fn connect(&self, grants: Arc<Grants>) -> Result<(ConnectionId, Receiver), Refusal> {
+        let mut state = self.lock();
+        if state.is_shutting_down {
+            return Err(Refusal { code: CloseCode::GOING_AWAY, reason: "server shutdown" });
+        }
+        if state.sockets.len() >= self.max_connections {
+            return Err(Refusal { code: CloseCode::OVER_CONCURRENT_LIMIT, reason: "too many connections" });
+        }
+        state.last_connection += 1;
+        let connection = ConnectionId::new(state.last_connection);
+        let (sender, receiver) = mpsc::unbounded_channel();
+        let queued_bytes = Arc::new(AtomicUsize::new(0));
+        state.sockets.insert(connection, Sender { queue: sender, queued_bytes: Arc::clone(&queued_bytes) });
+        let welcome = Welcome {
+            peer_id: Uuid::new_v4().to_string(),
+            expires_at: None,
+            server_time: SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs(),
+            max_message_size: MAX_MESSAGE_SIZE as u64,
+            metadata: self.welcome_metadata.clone(),
+        };
+        let new = NewConnection { connection, app: APP, grants, peer_metadata: None, welcome };
+        self.run(&mut state, Input::Connected(new));
+        Ok((connection, Receiver { queue: receiver, queued_bytes }))
+    }
+
+    /// Tells the hub what happened.
+    pub(crate) fn input(&self, input: Input) {
+        self.run(&mut self.lock(), input);
+    }
+
+    /// Tells the hub that a socket is gone.
+    pub(crate) fn disconnect(&self, connection: ConnectionId, clean: bool) {
+        let mut state = self.lock();
+        state.sockets.remove(&connection);
+        self.run(&mut state, Input::Closed { connection, clean });
+    }
+
+    /// Says goodbye to every client and admits no more.
+    pub(crate) fn shut_down(&self) {
+        let mut state = self.lock();
+        state.is_shutting_down = true;
+        self.run(&mut state, Input::ShutDown { retry_after_ms: RETRY_AFTER_MS });
+    }
+
+    /// Fires the hub's timers, for ever.
+    pub(crate) async fn run_timers(&self) {
+        loop {
+            let deadline = {
+                let mut state = self.lock();
+                self.run(&mut state, Input::TimePassed);
+                state.armed = state.hub.poll_timeout();
+                state.armed
+            };
+            let earlier = self.earlier_deadline.notified();
+            match deadline {
+                Some(deadline) => {
+                    let deadline = self.epoch + deadline.since_epoch();
+                    // Whichever comes first, the loop looks anew.
+                    let _ = tokio::time::timeout_at(deadline, earlier).await;
+                }
+                None => earlier.await,
+            }
+        }
+    }
+
+    fn run(&self, state: &mut State, input: Input) {
+        let now = Time::from_micros(u64::try_from(self.epoch.elapsed().as_micros()).unwrap_or(u64::MAX));
+        state.hub.handle(now, input);
+        // A broadcast is one text in many outputs: it is copied once and then shared.
+        let mut shared: Option<(Arc<str>, Utf8Bytes)> = None;
+        while let Some(output) = state.hub.poll() {
+            let (connection, outgoing) = match output {
+                Output::Send { connection, text } => {
+                    let bytes = match &shared {
+                        Some((known, bytes)) if Arc::ptr_eq(known, &text) => bytes.clone(),
+                        _ => Utf8Bytes::from(&*text),
+                    };
+                    shared = Some((text, bytes.clone()));
+                    (connection, Outgoing::Text(bytes))
+                }
+                Output::Ping { connection, payload } => (connection, Outgoing::Ping(payload)),
+                Output::Close { connection, code, reason } => {
+                    if let Some(sender) = state.sockets.remove(&connection) {
+                        sender.send(Outgoing::Close { code, reason });
+                    }
+                    continue;
+                }
+            };
+            let is_full = state.sockets.get(&connection).is_some_and(|sender| !sender.send(outgoing));
+            if is_full {
+                // Dropping the queue's sender ends the socket's task.
+                state.sockets.remove(&connection);
+                tracing::info!(connection = connection.get(), "client too slow, cutting it off");
+                state.hub.handle(now, Input::Closed { connection, clean: false });
+            }
+        }
+        let next = state.hub.poll_timeout();
+        if next.is_some_and(|next| state.armed.is_none_or(|armed| next < armed)) {
+            state.armed = next;
+            self.earlier_deadline.notify_one();
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().expect("a panic while the hub is held leaves nothing to save")
+    }
+}
