@@ -391,3 +391,14 @@ impl std::fmt::Debug for Link {
             .finish_non_exhaustive()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_link_may_move_to_another_thread() {
+        fn moves<T: Send>() {}
+        moves::<Link>();
+    }
+}
