@@ -77,6 +77,26 @@ fn without_a_common_video_codec_sound_works() {
 }
 
 #[test]
+fn a_link_without_video_codecs_turns_pictures_down() {
+    for offerer in [A, B] {
+        let configs = [config(1), LinkConfig { video_codecs: Vec::new(), ..config(2) }];
+        let mut pair = Pair::with_configs(Duration::ZERO, configs);
+        pair.add(A, MICROPHONE);
+        pair.add(A, CAMERA);
+        pair.add(B, MICROPHONE);
+        assert!(pair.links[B].add_track(track(B, CAMERA)).is_err());
+        pair.negotiate(offerer);
+        if pair.links[A].needs_negotiation() {
+            pair.negotiate(A);
+        }
+        pair.run_until_connected();
+        assert_eq!(pair.codec(A, CAMERA), None);
+        pair.expect_media(A, MICROPHONE);
+        pair.expect_media(B, MICROPHONE);
+    }
+}
+
+#[test]
 fn the_offer_says_what_it_must() {
     let mut pair = pair(&[Codec::Vp8, Codec::H264], &[Codec::Vp8]);
     let offer = pair.links[A].create_offer(pair.now, false).unwrap();
