@@ -89,6 +89,8 @@ pub struct World {
     next_connection: u64,
     next_id: u64,
     media_at: Option<Time>,
+    /// Steps taken at the present time.
+    steps_now: usize,
 }
 
 impl World {
@@ -109,6 +111,7 @@ impl World {
             next_connection: 1,
             next_id: 1,
             media_at: None,
+            steps_now: 0,
         }
     }
 
@@ -287,8 +290,13 @@ impl World {
     }
 
     /// Lets the next thing happen. Returns false when nothing ever will.
+    ///
+    /// # Panics
+    /// When somebody asks for the same time again and again: a busy loop outside of tests.
     pub fn step(&mut self) -> bool {
         let Some(due) = self.next_due() else { return false };
+        self.steps_now = if due > self.now { 0 } else { self.steps_now + 1 };
+        assert!(self.steps_now < MAX_TURNS, "somebody is always due at {:?}", self.now);
         self.now = self.now.max(due);
         self.run_due();
         true

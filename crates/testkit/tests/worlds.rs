@@ -286,6 +286,35 @@ fn a_path_that_was_cut_for_a_while_is_found_again() {
 }
 
 #[test]
+fn data_reaches_everyone_or_one_and_each_request_ends_once() {
+    let (mut world, nodes) = call(config(15), 3, Identity::Stable);
+    assert_mesh(&mut world, &nodes, 3 * SECOND);
+    let mut peers = world.events(nodes[0]).iter().filter_map(|stamped| match &stamped.event {
+        Event::PeerJoined { peer, id, .. } if id == NAMES[1] => Some(*peer),
+        _ => None,
+    });
+    let peer = peers.next().expect("the other has joined");
+    for (number, to) in [(900, None), (901, Some(peer))] {
+        let request = units::RequestId::new(number);
+        world.command(nodes[0], Command::Send { request, to, data: number.into() });
+    }
+    world.run_for(SECOND);
+    let got = |node, direct| {
+        count(
+            &world,
+            node,
+            |event| matches!(event, Event::Data { data, direct: way, .. } if *way == direct && *data == (900 + u64::from(direct))),
+        )
+    };
+    assert_eq!(nodes.iter().map(|node| got(*node, false)).collect::<Vec<_>>(), [0, 1, 1]);
+    assert_eq!(nodes.iter().map(|node| got(*node, true)).collect::<Vec<_>>(), [0, 1, 0]);
+    for number in [900, 901] {
+        let done = |event: &Event| matches!(event, Event::Done { request, result: Ok(()) } if request.get() == number);
+        assert_eq!(count(&world, nodes[0], done), 1);
+    }
+}
+
+#[test]
 fn equal_seeds_give_equal_traces() {
     let trace = |seed| {
         let (mut world, nodes) = call(WorldConfig { path: rough(0.02), ..config(seed) }, 3, Identity::Stable);
