@@ -106,6 +106,7 @@ impl LinkRunner {
                     kind: track.kind,
                     msid_stream: msid,
                     msid_track: track.msid_track,
+                    codec: sources.get(&track.id).and_then(TrackSource::fixed_codec),
                 };
                 if let Err(error) = self.link.add_track(local) {
                     tracing::error!(%error, "a local track could not be added to a link");

@@ -119,9 +119,7 @@ impl SessionRunner {
 
     /// Returns whether the session was closed and nothing of it is left to do.
     pub(super) fn ended(&self, now: Time) -> bool {
-        self.ends_at.is_some_and(|end| {
-            now >= end || (self.signal.is_none() && self.links.is_empty())
-        })
+        self.ends_at.is_some_and(|end| now >= end || (self.signal.is_none() && self.links.is_empty()))
     }
 
     /// Lets go of links and tracks.

@@ -43,7 +43,8 @@ pub fn run(arguments: &[&str]) -> Result {
 pub fn check() -> Result {
     let program = build()?;
     for (name, said) in call(&program, &["--json"])? {
-        let report: Value = serde_json::from_str(&said).map_err(|error| format!("{name}: {error}: {said}"))?;
+        let report: Value =
+            serde_json::from_str(&said).map_err(|error| format!("{name}: {error}: {said}"))?;
         let figures = check_report(&report).map_err(|why| format!("{name}: {why}\n{said}"))?;
         println!("demo: {name} received {figures}");
     }

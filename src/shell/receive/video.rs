@@ -58,8 +58,7 @@ impl RemoteVideo {
 
     /// Replaces the sink.
     pub(crate) fn set_sink(&self, sink: Option<Arc<dyn VideoSink>>) {
-        let (wanted, records) =
-            sink.as_ref().map_or((false, false), |sink| (true, !sink.wants_pictures()));
+        let (wanted, records) = sink.as_ref().map_or((false, false), |sink| (true, !sink.wants_pictures()));
         self.sink.set(sink);
         if !wanted {
             return;
