@@ -145,11 +145,6 @@ impl Participant {
         self.record.lock().remotes.iter().filter_map(|r| r.video.as_ref()?.1.first_frame_ms()).reduce(f64::min)
     }
 
-    /// Returns how many pictures of all remotes came so far.
-    pub fn frames(&self) -> u64 {
-        self.record.lock().remotes.iter().filter_map(|r| r.video.as_ref()).map(|(_, v)| v.frames()).sum()
-    }
-
     /// Returns the session's name.
     pub fn name(&self) -> &str {
         &self.name
@@ -209,7 +204,7 @@ impl Participant {
         if let Some(folder) = &self.snapshots {
             snapshots(folder, &self.name, &remotes)?;
         }
-        let remotes = remotes
+        let mut reports: Vec<_> = remotes
             .iter()
             .map(|remote| RemoteReport {
                 peer_id: names.get(&remote.peer).cloned().unwrap_or_default(),
@@ -218,7 +213,15 @@ impl Participant {
                 audio: remote.audio.as_ref().map(|(_, probe)| probe.report()),
             })
             .collect();
-        Ok(SessionReport { name: self.name.clone(), peer_id, joined, events, remotes })
+        // A peer that sent nothing was met all the same.
+        let silent = names.iter().filter(|(peer, _)| !remotes.iter().any(|remote| remote.peer == **peer));
+        reports.extend(silent.map(|(_, name)| RemoteReport {
+            peer_id: name.clone(),
+            role: None,
+            video: None,
+            audio: None,
+        }));
+        Ok(SessionReport { name: self.name.clone(), peer_id, joined, events, remotes: reports })
     }
 
     /// Reads the engine's figures into the probes.

@@ -1,1 +1,22 @@
-//! A virtual clock, an in-memory network and whole worlds of sessions for tests.
+//! A virtual clock, an in-memory network and whole worlds of sessions for tests; never published.
+//!
+//! A [`World`] holds real sessions, real links and the real hub, and plays the shell's and the server's part
+//! between them on one clock, with one seed. Nothing waits: [`World::step`] goes straight to the next thing that
+//! is due. A [`Network`] alone serves tests of anything else that exchanges datagrams.
+//!
+//! What the world and the sessions decide follows from the seed. The WebRTC stack inside a link draws randomness
+//! of its own (ICE credentials, keys, transaction ids), so datagrams differ between runs with equal seeds; their
+//! number and timing, and with them the sessions' events, do not.
+
+#![forbid(unsafe_code)]
+
+mod link;
+mod network;
+mod node;
+mod random;
+mod signalling;
+mod world;
+
+pub use network::{Arrival, Network, Path};
+pub use node::{Flow, NodeId, Stamped};
+pub use world::{Identity, World, WorldConfig};

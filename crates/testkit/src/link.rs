@@ -1,0 +1,158 @@
+//! What the shell does for a link: carries commands out, translates results, sends and counts media.
+
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+
+use protocol::peer::{IceCandidate, SdpKind};
+use session::{LinkCommand, LinkEvent, LinkState};
+use transport::{Link, LinkConfig, LinkError, LocalCandidate, RtpPayload};
+use units::{Codec, ReceiverId, Time, TrackId};
+
+/// A link with its only socket.
+pub(crate) struct NodeLink {
+    pub(crate) address: SocketAddr,
+    pub(crate) link: Link,
+    /// What to send of each track, as negotiated.
+    sending: BTreeMap<TrackId, Codec>,
+    /// The remote tracks.
+    pub(crate) receiving: BTreeMap<ReceiverId, TrackId>,
+}
+
+/// What came out of a link.
+pub(crate) enum FromLink {
+    Event(LinkEvent),
+    Packet { receiver: ReceiverId, payload: bytes::Bytes },
+}
+
+impl NodeLink {
+    pub(crate) fn open(now: Time, config: &LinkConfig, address: SocketAddr) -> Self {
+        let mut link = Link::new(now, config).expect("the stack takes the default configuration");
+        link.add_local_candidate(LocalCandidate::Host { addr: address })
+            .expect("one candidate is not too many");
+        link.end_of_local_candidates();
+        Self { address, link, sending: BTreeMap::new(), receiving: BTreeMap::new() }
+    }
+
+    /// Carries a command out; returns the result that it has at once.
+    pub(crate) fn command(&mut self, now: Time, command: LinkCommand) -> Option<LinkEvent> {
+        match command {
+            LinkCommand::Open { .. } => None,
+            LinkCommand::AddTrack { track, msid, .. } => {
+                let track = transport::LocalTrack {
+                    id: track.id,
+                    kind: track.kind,
+                    msid_stream: msid,
+                    msid_track: track.msid_track,
+                };
+                self.link.add_track(track).expect("a session adds each track once");
+                None
+            }
+            LinkCommand::RemoveTrack { track } => {
+                self.sending.remove(&track);
+                self.link.remove_track(track).expect("a session removes tracks that it added");
+                None
+            }
+            LinkCommand::CreateOffer { negotiation, ice_restart } => {
+                let outcome = self.link.create_offer(now, ice_restart);
+                Some(described(negotiation, SdpKind::Offer, outcome))
+            }
+            LinkCommand::AcceptOffer { negotiation, sdp } => {
+                let outcome = self.link.accept_offer(now, &sdp);
+                Some(described(negotiation, SdpKind::Answer, outcome))
+            }
+            LinkCommand::AcceptAnswer { negotiation, sdp } => {
+                Some(match self.link.accept_answer(now, &sdp) {
+                    Ok(()) => LinkEvent::AnswerAccepted { negotiation },
+                    Err(error) => failed(negotiation, &error),
+                })
+            }
+            LinkCommand::AddCandidate(candidate) => {
+                if let Some(IceCandidate { candidate, sdp_mid, sdp_mline_index, username_fragment }) =
+                    candidate
+                {
+                    // A candidate that cannot be used is dropped, as the shell does.
+                    let (mid, ufrag) = (sdp_mid.as_deref(), username_fragment.as_deref());
+                    let _ = self.link.add_remote_candidate(&candidate, mid, sdp_mline_index, ufrag);
+                }
+                None
+            }
+            LinkCommand::Close => {
+                self.link.close(now);
+                None
+            }
+        }
+    }
+
+    /// Takes the next thing that the link says, if the session or the world must know of it.
+    pub(crate) fn poll(&mut self) -> Option<FromLink> {
+        use transport::LinkEvent as Said;
+        while let Some(said) = self.link.poll_event() {
+            let event = match said {
+                Said::StateChanged(state) => LinkEvent::StateChanged(translate(state)),
+                Said::NegotiationNeeded => LinkEvent::NegotiationNeeded,
+                Said::LocalCandidate(candidate) => {
+                    LinkEvent::LocalCandidate(candidate.map(|candidate| IceCandidate {
+                        candidate: candidate.candidate,
+                        sdp_mid: candidate.mid,
+                        sdp_mline_index: candidate.mline,
+                        username_fragment: candidate.ufrag,
+                    }))
+                }
+                Said::TrackAdded { receiver, kind, msid_stream, msid_track, .. } => {
+                    LinkEvent::TrackAdded { receiver, kind, msid_stream, msid_track }
+                }
+                Said::TrackRemoved { receiver } => LinkEvent::TrackRemoved { receiver },
+                Said::SenderReady { track, codec } => {
+                    match codec {
+                        Some(codec) => self.sending.insert(track, codec),
+                        None => self.sending.remove(&track),
+                    };
+                    continue;
+                }
+                Said::Rtp { receiver, packet } => {
+                    return Some(FromLink::Packet { receiver, payload: packet.payload });
+                }
+                Said::ResolveName { .. }
+                | Said::UfragChanged
+                | Said::KeyframeRequested { .. }
+                | Said::ChannelOpened { .. }
+                | Said::ChannelMessage { .. }
+                | Said::ChannelWritable { .. }
+                | Said::ChannelClosed { .. } => continue,
+            };
+            return Some(FromLink::Event(event));
+        }
+        None
+    }
+
+    /// Sends one packet of each track that can be sent; `make` gives its content.
+    pub(crate) fn send_media(&mut self, now: Time, mut make: impl FnMut(TrackId) -> bytes::Bytes) {
+        for (track, codec) in &self.sending {
+            let timestamp = now.as_micros() * u64::from(codec.clock_rate()) / 1_000_000;
+            let payload = RtpPayload { timestamp: timestamp as u32, marker: true, payload: make(*track) };
+            self.link.send_rtp(now, *track, &[payload]);
+        }
+    }
+}
+
+fn described(negotiation: u64, kind: SdpKind, outcome: Result<String, LinkError>) -> LinkEvent {
+    match outcome {
+        Ok(sdp) => LinkEvent::LocalDescription { negotiation, kind, sdp },
+        Err(error) => failed(negotiation, &error),
+    }
+}
+
+fn failed(negotiation: u64, error: &LinkError) -> LinkEvent {
+    LinkEvent::NegotiationFailed { negotiation, reason: error.to_string() }
+}
+
+fn translate(state: transport::LinkState) -> LinkState {
+    match state {
+        transport::LinkState::New => LinkState::New,
+        transport::LinkState::Connecting => LinkState::Connecting,
+        transport::LinkState::Connected => LinkState::Connected,
+        transport::LinkState::Disconnected => LinkState::Disconnected,
+        transport::LinkState::Failed => LinkState::Failed,
+        transport::LinkState::Closed => LinkState::Closed,
+    }
+}
