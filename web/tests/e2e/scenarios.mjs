@@ -130,10 +130,11 @@ async function callNative(tab, { native, url, key, tabSends = true }) {
     const report = await call.report();
     assert.equal(report.ok, true, `the native call says ${JSON.stringify(report)}`);
     const [session] = report.sessions;
+    const connected = session.events.some((it) => it.peer_id === tabId && it.to === "connected");
+    assert.ok(connected, `the native call never connected to ${tabId}: ${JSON.stringify(session)}`);
     const remote = session.remotes.find((it) => it.peer_id === tabId);
-    assert.ok(remote, `the native call never saw ${tabId}: ${JSON.stringify(session)}`);
     if (tabSends) {
-      assert.ok(remote.video?.frames >= FRAMES, `native video ${JSON.stringify(remote.video)}`);
+      assert.ok(remote?.video?.frames >= FRAMES, `native video ${JSON.stringify(remote?.video)}`);
       assert.ok(remote.audio?.level_db > AUDIBLE_DB, `native audio ${JSON.stringify(remote.audio)}`);
     }
     await until("the native peer to be gone", () => tab.status(), ({ peers }) => peers === 0);
