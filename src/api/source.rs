@@ -4,28 +4,10 @@ use std::path::Path;
 use std::sync::Arc;
 
 use media::frame::{EncodedFrame, VideoFrame};
-use units::{BitRate, Codec, Time};
+use units::{Codec, Time};
 
-use super::error::Result;
+use super::{EncodedSourceObserver, FileMode, Result};
 use crate::shell;
-
-/// Tells the app that feeds encoded frames what the receivers need; called on engine threads, must not block.
-pub trait EncodedSourceObserver: Send + Sync {
-    /// Called when the next frame should be a keyframe: a receiver joined, or one lost too much.
-    fn on_keyframe_request(&self);
-
-    /// Called when the rate to aim at changes.
-    fn on_target_bitrate(&self, rate: BitRate);
-}
-
-/// How a media file is played.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum FileMode {
-    /// Decoded, stamped with frame number and send time, and encoded again at the call's rate.
-    Decode,
-    /// The file's own frames, as they are.
-    Passthrough,
-}
 
 /// A source of pictures: pushed by the app, or made by the engine from a file or a test pattern.
 ///

@@ -15,7 +15,7 @@ use super::receive::RemoteTrack;
 use super::source::{SubscriberId, TrackSource};
 use super::wires::{Gathered, Wires};
 use super::{clock, next_id, random_seed};
-use crate::api::{PeerStats, Result, Status};
+use crate::shell::{PeerStats, Result, Status};
 
 /// A local track on a link.
 #[derive(Default)]
@@ -57,7 +57,7 @@ impl LinkRunner {
         ice_servers: &[IceServer],
         video_codecs: &[Codec],
     ) -> Result<Self> {
-        let failed = |error: LinkError| crate::api::Error::new(Status::Internal, error.to_string());
+        let failed = |error: LinkError| crate::shell::Error::new(Status::Internal, error.to_string());
         let config = LinkConfig {
             seed: random_seed(),
             video_codecs: video_codecs.to_vec(),

@@ -19,8 +19,8 @@ use super::queue::NetworkQueue;
 use super::receive::Playout;
 use super::runner::{SessionRunner, Setup};
 use super::source::{SubscriberId, TrackSource};
-use crate::api::{Error, Result, Status};
 use crate::net::{MdnsEvent, MdnsResolver, NetConfig, Poller, ReceiveBuffers, local_addresses};
+use crate::shell::{Error, Result, Status};
 
 /// A session of this process.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]

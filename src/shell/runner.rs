@@ -368,7 +368,7 @@ impl SessionRunner {
         id: LinkId,
         peer: units::PeerId,
         ice_servers: &[IceServer],
-    ) -> crate::api::Result<()> {
+    ) -> crate::shell::Result<()> {
         let wires = match &mut self.wires {
             Some(wires) => wires,
             None => self.wires.insert(Wires::open(context.poller, context.config)?),
@@ -413,7 +413,7 @@ impl SessionRunner {
         link: LinkId,
         receiver: ReceiverId,
         kind: units::MediaKind,
-    ) -> crate::api::Result<RemoteTrack> {
+    ) -> crate::shell::Result<RemoteTrack> {
         let media = match kind {
             units::MediaKind::Video => {
                 let (key, queue) = (self.key, Arc::clone(context.queue));

@@ -13,10 +13,10 @@ use units::{Codec, Time};
 
 use super::feed::{AudioFeed, Feed};
 use super::{Subscriber, SubscriberId, deliver};
-use crate::api::{Error, FileMode, Result, Status};
 use crate::codec::audio_encoder;
 use crate::shell::random_seed;
 use crate::shell::worker::Worker;
+use crate::shell::{Error, FileMode, Result, Status};
 
 /// How many 20 ms frames may wait for the encoder, one second. Past it a push answers [`Status::Busy`].
 const FRAME_QUEUE: usize = 50;

@@ -8,10 +8,10 @@ use media::frame::{EncodedFrame, VideoFrame};
 use units::{Codec, Time};
 
 use super::{AudioSource, VideoSource};
-use crate::api::{Error, FileMode, Result, Status};
 use crate::device::{AudioFile, FileError, TestPattern, Tone, VideoFile};
 use crate::shell::clock;
 use crate::shell::worker::Worker;
+use crate::shell::{Error, FileMode, Result, Status};
 
 /// How far a feed may fall behind before it gives up on the frames it missed and goes on from now.
 const CATCH_UP: Duration = Duration::from_millis(500);

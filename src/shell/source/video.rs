@@ -16,9 +16,9 @@ use units::{Codec, MediaKind, Time};
 
 use super::feed::{Feed, VideoFeed};
 use super::{Subscriber, SubscriberId, deliver};
-use crate::api::{EncodedSourceObserver, Error, FileMode, Result, Status};
 use crate::codec::{EncoderSettings, video_encoder};
 use crate::shell::worker::Worker;
+use crate::shell::{EncodedSourceObserver, Error, FileMode, Result, Status};
 use crate::shell::{clock, random_seed};
 
 /// Rate that is assumed until pictures have shown theirs, in frames per second.
