@@ -11,11 +11,11 @@ use crate::project::target_dir;
 use crate::{Result, command, header};
 
 /// A CMake project that finds the installed package and registers its programs with ctest.
-const TESTS: &str = "bindings/c/tests";
+const TESTS: &str = "tests/c";
 
 /// Builds and runs the C and C++ tests against an installed library.
 pub fn test() -> Result {
-    Variant { name: "plain", profile: "dev", defines: &[] }.run()
+    Variant { name: "plain", profile: "dev", features: &[], defines: &[] }.run()
 }
 
 /// Runs the same tests with the address and undefined-behaviour sanitizers in the C and C++ code.
@@ -24,19 +24,24 @@ pub fn test_with_sanitizers() -> Result {
         "CMAKE_C_FLAGS=-fsanitize=address,undefined -fno-sanitize-recover=all",
         "CMAKE_CXX_FLAGS=-fsanitize=address,undefined -fno-sanitize-recover=all",
     ];
-    Variant { name: "sanitizers", profile: "dev", defines }.run()
+    Variant { name: "sanitizers", profile: "dev", features: &[], defines }.run()
 }
 
 /// Runs the same tests under Valgrind.
 pub fn test_with_valgrind() -> Result {
     let defines = &["CMAKE_CROSSCOMPILING_EMULATOR=valgrind;--quiet;--error-exitcode=97;\
                      --leak-check=full;--errors-for-leak-kinds=definite"];
-    Variant { name: "valgrind", profile: "dev", defines }.run()
+    Variant { name: "valgrind", profile: "dev", features: &[], defines }.run()
 }
 
-/// Builds the library that is shipped, runs the tests on it, and compares what it exports with the header.
+/// Builds the library that is shipped, runs the tests on it shared and static, and compares what it exports with the
+/// header. A panic is forced in a second build of it, since what is shipped has no function that panics.
 pub fn test_release() -> Result {
-    Variant { name: "release", profile: "release", defines: &[] }.run()?;
+    let (features, defines) = (&["test-hooks"], &["PARLOR_TEST_HOOKS=ON"]);
+    Variant { name: "release-hooks", profile: "release", features, defines }.run()?;
+    let defines = &["PARLOR_LIBRARY=parlor::static"];
+    Variant { name: "release-static", profile: "release", features: &[], defines }.run()?;
+    Variant { name: "release", profile: "release", features: &[], defines: &[] }.run()?;
     check_symbols()
 }
 
@@ -44,17 +49,20 @@ pub fn test_release() -> Result {
 struct Variant {
     name: &'static str,
     profile: &'static str,
+    features: &'static [&'static str],
     defines: &'static [&'static str],
 }
 
 impl Variant {
     fn run(&self) -> Result {
-        let prefix = target_dir().join("c").join(self.profile);
+        let prefix = target_dir().join("c").join(self.name);
         install::run(&Destination {
             prefix: prefix.clone(),
             destdir: None,
             profile: self.profile.to_owned(),
+            features: self.features.to_vec(),
         })?;
+        command::run(command::cargo().args(["build", "--package", "parlor-server"]))?;
         let build: PathBuf = target_dir().join("c/build").join(self.name);
         let mut configure = command::new("cmake");
         configure
@@ -62,6 +70,7 @@ impl Variant {
             .arg(&build)
             .arg("-DCMAKE_BUILD_TYPE=Debug");
         configure.arg(format!("-DCMAKE_PREFIX_PATH={}", prefix.display()));
+        configure.arg(format!("-DPARLOR_SERVER={}", install::built("dev").join("parlor-server").display()));
         configure.args(self.defines.iter().map(|define| format!("-D{define}")));
         command::run(&mut configure)?;
         command::run(command::new("cmake").arg("--build").arg(&build))?;

@@ -122,7 +122,12 @@ fn call(program: &Path, arguments: &[&str]) -> Result<Vec<(&'static str, String)
 fn build() -> Result<PathBuf> {
     let prefix = target_dir().join("demo/prefix");
     let build = target_dir().join("demo/build");
-    install::run(&Destination { prefix: prefix.clone(), destdir: None, profile: "release".to_owned() })?;
+    install::run(&Destination {
+        prefix: prefix.clone(),
+        destdir: None,
+        profile: "release".to_owned(),
+        features: Vec::new(),
+    })?;
     command::run(
         command::new("cmake")
             .args(["--log-level=WARNING", "-S", "examples/cpp", "-B"])

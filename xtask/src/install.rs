@@ -20,6 +20,8 @@ pub struct Destination {
     pub destdir: Option<PathBuf>,
     /// The cargo profile.
     pub profile: String,
+    /// Features of the C binding beside its defaults.
+    pub features: Vec<&'static str>,
 }
 
 impl Destination {
@@ -38,7 +40,12 @@ impl Destination {
         if !rest.is_empty() {
             return Err(format!("install: {} needs a value", rest.join(" ")).into());
         }
-        Ok(Self { prefix: prefix.ok_or("install: --prefix is needed")?, destdir, profile })
+        Ok(Self {
+            prefix: prefix.ok_or("install: --prefix is needed")?,
+            destdir,
+            profile,
+            features: Vec::new(),
+        })
     }
 
     /// The folder that is written to.
@@ -53,13 +60,12 @@ impl Destination {
 
 /// Builds the library and installs it; prints every file that it wrote.
 pub fn run(destination: &Destination) -> Result {
-    command::run(command::cargo().args([
-        "build",
-        "--package",
-        "parlor-c",
-        "--profile",
-        &destination.profile,
-    ]))?;
+    let mut build = command::cargo();
+    build.args(["build", "--package", "parlor-c", "--profile", &destination.profile]);
+    if !destination.features.is_empty() {
+        build.arg("--features").arg(destination.features.join(","));
+    }
+    command::run(&mut build)?;
     let folder = destination.folder()?;
     for file in install(&destination.profile, &folder)? {
         println!("installed {}", folder.join(file).display());
