@@ -3,13 +3,13 @@
 use super::*;
 
 impl World {
-    fn break_connection(&mut self, node: NodeId, connection: ConnectionId) {
+    pub(super) fn break_connection(&mut self, node: NodeId, connection: ConnectionId) {
         self.signalling.lose(connection);
         self.signalling.send(self.now, node, connection, Delivery::ToServer(ToServer::Broken));
         self.signalling.send(self.now, node, connection, Delivery::ToSession(ToSession::Closed(1006)));
     }
 
-    fn arrived_at_server(&mut self, node: NodeId, connection: ConnectionId, what: ToServer) {
+    pub(super) fn arrived_at_server(&mut self, node: NodeId, connection: ConnectionId, what: ToServer) {
         if what == ToServer::Open {
             if self.server_up {
                 self.connections.insert(connection, node);
@@ -47,7 +47,7 @@ impl World {
         }
     }
 
-    fn new_connection(&mut self, node: NodeId, connection: ConnectionId) -> NewConnection {
+    pub(super) fn new_connection(&mut self, node: NodeId, connection: ConnectionId) -> NewConnection {
         let this = &self.nodes[node.0];
         let peer_id =
             if this.fresh_ids { format!("{}-{}", this.name, this.connects) } else { this.name.clone() };
@@ -69,7 +69,7 @@ impl World {
         }
     }
 
-    fn tell_hub(&mut self, input: hub::Input) {
+    pub(super) fn tell_hub(&mut self, input: hub::Input) {
         self.hub.handle(self.now, input);
         while let Some(output) = self.hub.poll() {
             let (connection, what) = match output {
@@ -87,7 +87,7 @@ impl World {
         }
     }
 
-    fn arrived_at_session(&mut self, node: NodeId, connection: ConnectionId, what: ToSession) {
+    pub(super) fn arrived_at_session(&mut self, node: NodeId, connection: ConnectionId, what: ToSession) {
         let this = &mut self.nodes[node.0];
         // Events of a connection that the session has replaced must not reach it.
         if this.connection != Some(connection) && this.closing != Some(connection) {
