@@ -214,10 +214,11 @@ fn is_multicast_dns_name(host: &str) -> bool {
 pub(crate) struct Candidates {
     local: Vec<(LocalCandidate, String)>,
     local_ended: bool,
-    /// Of the remote description in force, those without an address yet included.
+    /// Of the remote description in force.
     remote: Vec<RemoteCandidate>,
     /// Of a remote description that has not come yet.
     waiting: VecDeque<RemoteCandidate>,
+    /// Of the remote description in force, their names being looked up.
     unresolved: BTreeMap<ResolveToken, RemoteCandidate>,
     next_token: u32,
 }
@@ -226,6 +227,10 @@ impl Candidates {
     /// Returns the attributes of our candidates, for a description.
     pub(crate) fn attributes(&self) -> Vec<String> {
         self.local.iter().map(|(_, attribute)| attribute.clone()).collect()
+    }
+
+    fn remote_count(&self) -> usize {
+        self.remote.len() + self.waiting.len() + self.unresolved.len()
     }
 
     /// Returns whether all local candidates are known.
@@ -327,7 +332,7 @@ impl Link {
         if let Some(ufrag) = ufrag.filter(|ufrag| is_name(ufrag)) {
             candidate.ufrag = Some(ufrag.to_owned());
         }
-        if self.candidates.remote.len() + self.candidates.waiting.len() >= MAX_REMOTE_CANDIDATES {
+        if self.candidates.remote_count() >= MAX_REMOTE_CANDIDATES {
             return Err(LinkError::TooManyCandidates);
         }
         let current = self.negotiation.remote_ufrag();
@@ -387,8 +392,9 @@ impl Link {
         let waited =
             waiting.into_iter().filter(|candidate| candidate.ufrag.is_none() || candidate.ufrag == current);
         for candidate in described.chain(waited) {
-            let taken = self.candidates.remote.len() + self.candidates.unresolved.len();
-            if taken < MAX_REMOTE_CANDIDATES && !self.candidates.remote.contains(&candidate) {
+            if self.candidates.remote_count() < MAX_REMOTE_CANDIDATES
+                && !self.candidates.remote.contains(&candidate)
+            {
                 // One that cannot be used does not make the others worse.
                 let _ = self.take_remote_candidate(candidate);
             }
@@ -400,9 +406,6 @@ impl Link {
             let token = ResolveToken(self.candidates.next_token);
             self.candidates.next_token = self.candidates.next_token.wrapping_add(1);
             self.events.push_back(LinkEvent::ResolveName { name: name.clone(), token });
-            if self.candidates.unresolved.len() >= MAX_REMOTE_CANDIDATES {
-                self.candidates.unresolved.pop_first();
-            }
             self.candidates.unresolved.insert(token, candidate);
             return Ok(());
         }

@@ -6,7 +6,7 @@ use rtc::peer_connection::configuration::media_engine::{
 use rtc::rtp_transceiver::rtp_sender::{
     RTCPFeedback, RTCRtpCodec, RTCRtpCodecParameters, RTCRtpHeaderExtensionCapability, RtpCodecKind,
 };
-use rtc::sdp::extmap::{ABS_SEND_TIME_URI, AUDIO_LEVEL_URI, SDES_MID_URI, TRANSPORT_CC_URI};
+use rtc::sdp::extmap::{SDES_MID_URI, TRANSPORT_CC_URI};
 use units::{Codec, MediaKind};
 
 use crate::error::LinkError;
@@ -80,21 +80,18 @@ pub(crate) fn wanted(kind: MediaKind, video: &[Codec]) -> Vec<Codec> {
     }
 }
 
-/// The header extensions, in the order that gives them their ids: the first is 1.
+/// The header extensions (RFC 8285) that we speak, with the ids under which we offer them.
 ///
-/// These are the ids that Chromium gives the same extensions, so whichever side offers first, neither has to
-/// renumber and no two m-sections of a bundle can disagree. An extension without kinds takes its id and is
-/// never offered.
-const EXTENSIONS: [(&str, &[RtpCodecKind]); 4] = [
-    (AUDIO_LEVEL_URI, &[RtpCodecKind::Audio]),
-    (ABS_SEND_TIME_URI, &[]),
-    (TRANSPORT_CC_URI, &[RtpCodecKind::Audio, RtpCodecKind::Video]),
-    (SDES_MID_URI, &[RtpCodecKind::Audio, RtpCodecKind::Video]),
-];
+/// All sections of a bundle must give an id the same meaning, or the whole description is refused. Chromium
+/// numbers its extensions anew for every kind of media that it happens to offer first, and keeps those numbers
+/// when it rolls its offer back for ours; what it then offers beside our sections must not clash with them.
+/// These are the ids that never do: 9 is what it gives the same extension, or nothing, and 12 is the only one
+/// of one byte that it never gives away.
+const EXTENSIONS: [(u8, &str); 2] = [(9, SDES_MID_URI), (12, TRANSPORT_CC_URI)];
 
 /// Returns the header extension of this name if we speak it.
 pub(crate) fn extension(uri: &str) -> Option<&'static str> {
-    EXTENSIONS.iter().find(|(ours, kinds)| *ours == uri && !kinds.is_empty()).map(|(ours, _)| *ours)
+    EXTENSIONS.iter().find(|(_, ours)| *ours == uri).map(|(_, ours)| *ours)
 }
 
 /// Makes the stack's registry of codecs and header extensions.
@@ -109,17 +106,17 @@ pub(crate) fn media_engine(video: &[Codec]) -> Result<MediaEngine, LinkError> {
             }
         }
     }
-    for (uri, kinds) in EXTENSIONS {
-        // The kind `Application` is what the registry takes for an extension that no m-section offers.
-        let kinds = if kinds.is_empty() { &[RtpCodecKind::Application] } else { kinds };
+    // The registry counts ids up from one and takes one even for an extension that no kind of media offers.
+    for id in 1..=EXTENSIONS.map(|(id, _)| id).into_iter().max().unwrap_or_default() {
+        let ours = EXTENSIONS.iter().find(|(ours, _)| *ours == id);
+        let uri = ours.map_or_else(|| format!("urn:parlor:unused:{id}"), |(_, uri)| (*uri).to_owned());
+        let kinds: &[RtpCodecKind] = match ours {
+            Some(_) => &[RtpCodecKind::Audio, RtpCodecKind::Video],
+            None => &[RtpCodecKind::Application],
+        };
         for &kind in kinds {
-            engine
-                .register_header_extension(
-                    RTCRtpHeaderExtensionCapability { uri: uri.to_owned() },
-                    kind,
-                    None,
-                )
-                .map_err(LinkError::stack)?;
+            let extension = RTCRtpHeaderExtensionCapability { uri: uri.clone() };
+            engine.register_header_extension(extension, kind, None).map_err(LinkError::stack)?;
         }
     }
     Ok(engine)

@@ -16,6 +16,7 @@ mod description;
 mod error;
 mod event;
 mod feedback;
+mod handshake;
 mod link;
 mod loss;
 mod negotiation;

@@ -28,6 +28,7 @@ use crate::config::LinkConfig;
 use crate::error::LinkError;
 use crate::event::{LinkEvent, LinkState};
 use crate::feedback::{Feedback, Waiting};
+use crate::handshake::{Handshake, Verdict};
 use crate::negotiation::Negotiation;
 use crate::stack;
 use crate::stats::{Counters, RoundTrips};
@@ -71,6 +72,7 @@ pub struct Link {
     pub(crate) pace: Pace,
     /// ICE found a path and the layers above were not yet given the time.
     path_found: bool,
+    handshake: Handshake,
     pub(crate) negotiation: Negotiation,
     pub(crate) candidates: Candidates,
     pub(crate) senders: Vec<Sender>,
@@ -108,6 +110,7 @@ impl Link {
             ufrag: String::new(),
             pace: Pace::default(),
             path_found: false,
+            handshake: Handshake::default(),
             negotiation: Negotiation::default(),
             candidates: Candidates::default(),
             senders: Vec::new(),
@@ -141,6 +144,10 @@ impl Link {
         self.observe(now);
         self.counters.bytes_received += data.len() as u64;
         self.counters.datagrams_received += 1;
+        if self.handshake.received(data) == Verdict::Repetition {
+            self.repeat_flight(true);
+            return;
+        }
         let answers_check = self.round_trips.received(self.now, data);
         // The stack reports what it drops; nobody can do anything about it.
         let _ = self.pc.handle_read(TaggedBytesMut {
@@ -172,7 +179,12 @@ impl Link {
         if self.stack_timeout().is_some_and(|due| due <= self.now) {
             self.run_stack_timers();
         }
+        self.repeat_flight(false);
         self.pump();
+        if self.handshake.deadline().is_some_and(|deadline| deadline <= self.now) {
+            self.handshake.finish();
+            self.enter(LinkState::Failed);
+        }
     }
 
     /// Returns when to call [`Link::handle_timeout`]; may lie in the past, which means now.
@@ -180,7 +192,9 @@ impl Link {
         if self.closed {
             return None;
         }
-        [self.stack_timeout(), self.next_request()].into_iter().flatten().min()
+        let handshake = [self.handshake.next(self.round_trip()), self.handshake.deadline()];
+        let timeouts = [self.stack_timeout(), self.next_request()];
+        timeouts.into_iter().chain(handshake).flatten().min()
     }
 
     /// Takes the next datagram to send.
@@ -250,6 +264,7 @@ impl Link {
     pub(crate) fn renew_connection(&mut self) -> Result<(), LinkError> {
         self.pc = stack::connection(self.config.instant(self.now), &self.config, self.feedback.clone())?;
         self.pace.settle();
+        self.handshake = Handshake::default();
         Ok(())
     }
 
@@ -294,19 +309,34 @@ impl Link {
             any = true;
             let (local, remote) = (datagram.transport.local_addr, datagram.transport.peer_addr);
             let data = datagram.message;
-            self.counters.bytes_sent += data.len() as u64;
-            self.counters.datagrams_sent += 1;
+            self.handshake.sent(self.now, &data);
             // A check announces itself by its first byte (RFC 7983).
             if data.first().is_some_and(|&first| first < 4) {
                 self.round_trips.sent(self.now, &data);
             } else {
                 self.counters.path = Some((local, remote));
             }
-            if self.transmits.len() < MAX_WAITING_DATAGRAMS {
-                self.transmits.push_back(Transmit { local, remote, data });
-            }
+            self.transmit(Transmit { local, remote, data });
         }
         any
+    }
+
+    /// Sends the last flight of the DTLS handshake again if that is due.
+    fn repeat_flight(&mut self, asked: bool) {
+        let flight = self.handshake.due(self.now, self.round_trip(), asked);
+        if let Some((local, remote)) = self.counters.path {
+            for data in flight {
+                self.transmit(Transmit { local, remote, data });
+            }
+        }
+    }
+
+    fn transmit(&mut self, datagram: Transmit) {
+        self.counters.bytes_sent += datagram.data.len() as u64;
+        self.counters.datagrams_sent += 1;
+        if self.transmits.len() < MAX_WAITING_DATAGRAMS {
+            self.transmits.push_back(datagram);
+        }
     }
 
     fn take_event(&mut self, event: RTCPeerConnectionEvent) {
@@ -316,6 +346,7 @@ impl Link {
                 RTCIceConnectionState::Connected | RTCIceConnectionState::Completed => {
                     self.pace.settle();
                     self.path_found = true;
+                    self.handshake.start(self.now);
                 }
                 _ => self.pace.settle(),
             },
@@ -343,6 +374,7 @@ impl Link {
             self.state = state;
             self.events.push_back(LinkEvent::StateChanged(state));
             if state == LinkState::Connected {
+                self.handshake.finish();
                 self.request_own_keyframes();
             }
         }
@@ -389,5 +421,16 @@ impl std::fmt::Debug for Link {
             .field("senders", &self.senders.len())
             .field("receivers", &self.receivers.len())
             .finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_link_may_move_to_another_thread() {
+        fn moves<T: Send>() {}
+        moves::<Link>();
     }
 }

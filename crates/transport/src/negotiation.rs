@@ -192,14 +192,14 @@ impl Link {
         let copy = for_stack(&answer, &self.config.video_codecs, |_| false);
         let description = RTCSessionDescription::answer(copy).map_err(LinkError::stack)?;
         let applied = self.pc.set_remote_description(self.config.instant(now), description);
-        if self.pc.pending_local_description().is_some() {
-            applied.map_err(LinkError::stack)?;
-        } else if let (Some(offer), applied) = (self.negotiation.offer.take(), applied) {
-            // Past this point the stack takes the answer for applied even where it stumbled over a part.
+        // Once the offer is no longer pending, the stack takes the answer for applied, even where it stumbled
+        // over a part of it.
+        if self.pc.pending_local_description().is_none()
+            && let Some(offer) = self.negotiation.offer.take()
+        {
             self.agree(offer, answer, false);
-            applied.map_err(LinkError::stack)?;
         }
-        Ok(())
+        applied.map_err(LinkError::stack)
     }
 
     /// Returns whether something was added or removed that the other side does not know of.

@@ -47,8 +47,9 @@ pub(crate) fn connection(
         .with_prflx_acceptance_min_wait(Some(REFLEXIVE_WAIT))
         .with_srflx_acceptance_min_wait(Some(REFLEXIVE_WAIT))
         .with_relay_acceptance_min_wait(Some(RELAY_WAIT))
-        // Waiting for the other side's handshake costs half a round trip, but who waits for it also waits for
-        // the other side's SCTP, which may not be there until a channel is opened much later.
+        // The stack's SCTP calls the other side when it is the client of the DTLS handshake: once, at its
+        // end, whether or not there is a data section yet. As the server it can be called at any time.
+        // So it is the server wherever there is a choice, for half a round trip.
         .with_answering_dtls_role(RTCDtlsRole::Server)
         .with_sctp_max_message_size(SctpMaxMessageSize::Bounded(MAX_MESSAGE))
         .build();

@@ -95,6 +95,10 @@ impl Text {
             numbers.push(described.format.payload_type.to_string());
             numbers.extend(described.retransmission.map(|number| number.to_string()));
         }
+        if numbers.is_empty() {
+            // An m-line must name a format; the stack passes over this one.
+            numbers.push("0".to_owned());
+        }
         self.line(format_args!("m={} 9 UDP/TLS/RTP/SAVPF {}", kind.as_str(), numbers.join(" ")));
         self.line(format_args!("c=IN IP4 0.0.0.0"));
         self.line(format_args!("a=mid:{}", section.mid));

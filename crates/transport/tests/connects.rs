@@ -85,3 +85,54 @@ fn states_are_told_in_order() {
         assert_eq!(states, [LinkState::Connecting, LinkState::Connected]);
     }
 }
+
+#[test]
+fn a_lossy_path_connects_soon() {
+    for seed in 1..=30u64 {
+        let mut pair = Pair::new(Duration::from_millis(30));
+        for side in [A, B] {
+            pair.add(side, CAMERA);
+        }
+        let mut state = seed * 7_919;
+        pair.lose = Box::new(move |_, _| {
+            state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+            (state >> 33) % 100 < 20
+        });
+        pair.negotiate(A);
+        let connected = |pair: &Pair| pair.links.iter().all(|link| link.state() == LinkState::Connected);
+        let taken = pair.run_until(Duration::from_secs(2), connected);
+        println!("seed {seed}: connected {taken:?} after the answer");
+        pair.lose = Box::new(|_, _| false);
+        pair.expect_media(A, CAMERA);
+    }
+}
+
+#[test]
+fn losing_any_one_datagram_costs_little() {
+    for side in [A, B] {
+        for lost in 0..30 {
+            let mut pair = Pair::new(Duration::from_millis(10));
+            for side in [A, B] {
+                pair.add(side, CAMERA);
+            }
+            let mut sent = 0;
+            pair.lose = Box::new(move |from, _| {
+                sent += usize::from(from == side);
+                from == side && sent == lost + 1
+            });
+            pair.negotiate(A);
+            let taken = pair.run_until_connected();
+            assert!(taken < Duration::from_millis(400), "{lost} of {side}: {taken:?}");
+        }
+    }
+}
+
+#[test]
+fn a_handshake_that_never_ends_fails() {
+    let mut pair = Pair::new(Duration::from_millis(10));
+    pair.add(A, CAMERA);
+    pair.lose = Box::new(|_, datagram| (20..64).contains(&datagram.data[0]));
+    pair.negotiate(A);
+    let taken = pair.run_until(Duration::from_secs(60), |pair| pair.links[A].state() == LinkState::Failed);
+    assert!(taken >= Duration::from_secs(30), "{taken:?}");
+}

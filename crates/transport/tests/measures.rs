@@ -41,7 +41,7 @@ fn transport_sequence(datagram: &[u8]) -> Option<u16> {
     extensions = extensions.get(2..)?;
     while let [first, rest @ ..] = extensions {
         let (id, length) = (first >> 4, usize::from(first & 15) + 1);
-        if id == 3 {
+        if id == 12 {
             return Some(u16::from_be_bytes(rest.get(..2)?.try_into().ok()?));
         }
         extensions = rest.get(if *first == 0 { 0 } else { length }..)?;
