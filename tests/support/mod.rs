@@ -2,6 +2,7 @@
 
 // Each test program uses what it needs of this.
 #![allow(dead_code)]
+#![allow(clippy::unwrap_used)] // helpers of tests are tests
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError};
