@@ -43,7 +43,8 @@ pub fn run(arguments: &[&str]) -> Result {
 pub fn check() -> Result {
     let program = build()?;
     for (name, said) in call(&program, &["--json"])? {
-        let report: Value = serde_json::from_str(&said).map_err(|error| format!("{name}: {error}: {said}"))?;
+        let report: Value =
+            serde_json::from_str(&said).map_err(|error| format!("{name}: {error}: {said}"))?;
         let figures = check_report(&report).map_err(|why| format!("{name}: {why}\n{said}"))?;
         println!("demo: {name} received {figures}");
     }
@@ -121,7 +122,12 @@ fn call(program: &Path, arguments: &[&str]) -> Result<Vec<(&'static str, String)
 fn build() -> Result<PathBuf> {
     let prefix = target_dir().join("demo/prefix");
     let build = target_dir().join("demo/build");
-    install::run(&Destination { prefix: prefix.clone(), destdir: None, profile: "release".to_owned() })?;
+    install::run(&Destination {
+        prefix: prefix.clone(),
+        destdir: None,
+        profile: "release".to_owned(),
+        features: Vec::new(),
+    })?;
     command::run(
         command::new("cmake")
             .args(["--log-level=WARNING", "-S", "examples/cpp", "-B"])
