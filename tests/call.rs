@@ -1,5 +1,7 @@
 //! Calls between sessions of this process over real sockets and a real server.
 
+#![allow(clippy::unwrap_used)] // helpers of tests are tests
+
 mod support;
 
 use parlor::api::{Event, MediaKind, PeerState, SessionState};
