@@ -56,6 +56,7 @@ impl VideoSource {
     ///
     /// [`super::Status::InvalidState`] when this source is fed otherwise.
     pub fn push(&self, frame: VideoFrame) -> Result<()> {
+        self.0.check_app()?;
         self.0.push(frame)
     }
 
@@ -66,6 +67,7 @@ impl VideoSource {
     /// [`super::Status::InvalidState`] when this source is fed otherwise, [`super::Status::InvalidFrame`] when
     /// the frame is empty or of another codec.
     pub fn push_encoded(&self, frame: EncodedFrame) -> Result<()> {
+        self.0.check_app()?;
         self.0.push_encoded(frame)
     }
 
@@ -131,6 +133,7 @@ impl AudioSource {
     /// [`super::Status::InvalidState`] when this source is fed otherwise; [`super::Status::Busy`] when more
     /// than a second waits for the encoder.
     pub fn push_i16(&self, samples: &[i16], sample_rate: u32, channels: u16, captured: Time) -> Result<()> {
+        self.0.check_app()?;
         self.0.push_i16(samples, sample_rate, channels, captured)
     }
 
@@ -140,6 +143,7 @@ impl AudioSource {
     ///
     /// As [`AudioSource::push_i16`].
     pub fn push_f32(&self, samples: &[f32], sample_rate: u32, channels: u16, captured: Time) -> Result<()> {
+        self.0.check_app()?;
         self.0.push_f32(samples, sample_rate, channels, captured)
     }
 
@@ -150,6 +154,7 @@ impl AudioSource {
     /// [`super::Status::InvalidState`] when this source is fed otherwise, [`super::Status::InvalidFrame`] when
     /// the packet is empty or not Opus.
     pub fn push_encoded(&self, frame: EncodedFrame) -> Result<()> {
+        self.0.check_app()?;
         self.0.push_encoded(frame)
     }
 }

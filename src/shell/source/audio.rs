@@ -79,6 +79,11 @@ impl AudioSource {
         Ok(Arc::new(Self { framer, encoding, feed }))
     }
 
+    /// Refuses what an app pushes into a source that the engine feeds.
+    pub(crate) fn check_app(&self) -> Result<()> {
+        self.feed.check_app()
+    }
+
     /// Returns the switch of the thread that feeds this source.
     pub(super) fn feed(&self) -> &Feed {
         &self.feed

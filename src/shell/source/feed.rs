@@ -49,6 +49,14 @@ impl Feed {
         Self { switch: Some(Arc::default()), worker: Mutex::default() }
     }
 
+    /// Refuses what an app pushes into a source that a thread feeds.
+    pub(super) fn check_app(&self) -> Result<()> {
+        match self.switch {
+            None => Ok(()),
+            Some(_) => Err(Error::new(Status::InvalidState, "the engine feeds this source by itself")),
+        }
+    }
+
     /// Says whether anybody receives the source.
     pub(super) fn set_wanted(&self, wanted: bool) {
         self.change(|state| state.wanted = wanted);
