@@ -21,10 +21,21 @@ const STEPS: &[Step] = &[
     Step { name: "licences", run: lint::licences },
     // The README's own command; it includes the C tests and the web page in Chromium.
     Step { name: "test", run: || command::run(command::new("make").arg("test")) },
+    Step { name: "bench-smoke", run: bench_smoke },
     Step { name: "c-sanitizers", run: c_library::test_with_sanitizers },
     Step { name: "c-valgrind", run: c_library::test_with_valgrind },
     Step { name: "c-release", run: c_library::test_release },
 ];
+
+/// Runs each bench as briefly as it can be, on an unoptimised build: that it works, not what it measures.
+fn bench_smoke() -> Result {
+    for bench in [["setup", "--runs", "2"], ["mesh", "--seconds", "1"]] {
+        command::run(
+            command::cargo().args(["run", "--quiet", "--package", "parlor-cli", "--", "bench"]).args(bench),
+        )?;
+    }
+    Ok(())
+}
 
 /// Prints the names of the steps.
 pub fn list() {
