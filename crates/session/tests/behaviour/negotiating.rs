@@ -364,6 +364,16 @@ fn a_link_that_never_answers_a_command_counts_as_failed() {
 }
 
 #[test]
+fn an_answer_that_the_link_takes_very_late_settles_the_negotiation() {
+    let (mut client, link) = with_camera(LOWER);
+    let negotiation = offer_out(&mut client, link);
+    client.answer(LOWER, "their answer");
+    assert_eq!(problems(&client.advance_ms(15_000)), 1);
+    client.link(link, LinkEvent::AnswerAccepted { negotiation });
+    assert!(client.advance_ms(10_000).messages(LOWER).is_empty(), "there is nothing to offer again");
+}
+
+#[test]
 fn a_bad_offer_costs_nothing_but_a_report_even_when_ours_was_due() {
     let (mut client, link) = with_camera(HIGHER);
     client.link(link, LinkEvent::NegotiationNeeded);
@@ -379,7 +389,6 @@ fn answers_and_results_that_nobody_waits_for_are_ignored() {
     assert!(client.answer(LOWER, "an answer to nothing").links.is_empty());
     let negotiation = offer_out(&mut client, link);
     for event in [
-        LinkEvent::AnswerAccepted { negotiation },
         LinkEvent::LocalDescription { negotiation, kind: SdpKind::Answer, sdp: "what".to_owned() },
         LinkEvent::NegotiationFailed { negotiation: negotiation + 1, reason: String::new() },
         LinkEvent::AnswerAccepted { negotiation: negotiation + 1 },
@@ -577,6 +586,25 @@ fn a_failed_link_is_restarted_at_once_then_with_growing_pauses_and_ends_with_one
     }
     assert_eq!(starts, [0, 16, 33, 52, 75, 106, 151, 196, 241], "each step waits 15 s for its answer");
     assert_eq!(reports, 1);
+}
+
+#[test]
+fn a_restart_that_proves_needless_before_its_answer_is_followed_by_an_ordinary_offer() {
+    for connected_first in [true, false] {
+        let (mut client, link) = with_camera(LOWER);
+        answer_out(&mut client, link, LOWER, "their offer");
+        client.link_state(link, LinkState::Connected);
+        let negotiation = client.link_state(link, LinkState::Failed).negotiation().expect("a restart");
+        client.described(link, negotiation, SdpKind::Offer, "our offer");
+        let taken = if connected_first {
+            client.link_state(link, LinkState::Connected);
+            client.advance_ms(15_000)
+        } else {
+            client.advance_ms(15_000);
+            client.link_state(link, LinkState::Connected)
+        };
+        assert!(creates_offer(&taken), "the link still waits for an answer");
+    }
 }
 
 #[test]
