@@ -48,7 +48,7 @@
 #endif
 #endif
 
-/** The version of this header; `parlor_version()` tells the library's. */
+/** The version of this header; `parlor_version_string()` tells the library's. */
 #define PARLOR_VERSION_MAJOR 0
 #define PARLOR_VERSION_MINOR 1
 #define PARLOR_VERSION_PATCH 0

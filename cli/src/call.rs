@@ -152,8 +152,14 @@ mod tests {
         assert_eq!(pattern_size("320x180"), Some((320, 180, 30)));
         assert!(stream("none", "none").unwrap().is_none());
         assert!(stream("test:320x180@15", "tone:1000").unwrap().is_some());
-        for (video, audio) in [("test:banana", "none"), ("camera", "none"), ("none", "tone:loud"), ("none", "hum")] {
-            assert_eq!(stream(video, audio).unwrap_err().status(), Status::InvalidArgument, "{video} {audio}");
+        for (video, audio) in
+            [("test:banana", "none"), ("camera", "none"), ("none", "tone:loud"), ("none", "hum")]
+        {
+            assert_eq!(
+                stream(video, audio).unwrap_err().status(),
+                Status::InvalidArgument,
+                "{video} {audio}"
+            );
         }
         assert_eq!(stream("file:/no/such/clip.ivf", "none").unwrap_err().status(), Status::MediaFile);
     }

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::Args;
-use parlor::api::{Credential, EngineConfig, Engine, Error, Result, Secret, SessionConfig, Status};
+use parlor::api::{Credential, Engine, EngineConfig, Error, Result, Secret, SessionConfig, Status};
 
 use crate::call::stream;
 use crate::participant::{Participant, Settings};

@@ -142,12 +142,12 @@ impl Participant {
 
     /// Returns when the first remote picture was decoded, in milliseconds since join().
     pub fn first_frame_ms(&self) -> Option<f64> {
-        self.record.lock().remotes.iter().filter_map(|r| r.video.as_ref()?.1.first_frame_ms()).reduce(f64::min)
-    }
-
-    /// Returns how many pictures of all remotes came so far.
-    pub fn frames(&self) -> u64 {
-        self.record.lock().remotes.iter().filter_map(|r| r.video.as_ref()).map(|(_, v)| v.frames()).sum()
+        self.record
+            .lock()
+            .remotes
+            .iter()
+            .filter_map(|r| r.video.as_ref()?.1.first_frame_ms())
+            .reduce(f64::min)
     }
 
     /// Returns the session's name.
@@ -192,8 +192,7 @@ impl Participant {
         let mut state = self.record.lock();
         while !state.left && Instant::now() < end {
             let left = end.saturating_duration_since(Instant::now());
-            state =
-                self.record.changed.wait_timeout(state, left).unwrap_or_else(PoisonError::into_inner).0;
+            state = self.record.changed.wait_timeout(state, left).unwrap_or_else(PoisonError::into_inner).0;
         }
         let session = state.session.take();
         let failure = state.failure.take();
@@ -209,7 +208,7 @@ impl Participant {
         if let Some(folder) = &self.snapshots {
             snapshots(folder, &self.name, &remotes)?;
         }
-        let remotes = remotes
+        let mut reports: Vec<_> = remotes
             .iter()
             .map(|remote| RemoteReport {
                 peer_id: names.get(&remote.peer).cloned().unwrap_or_default(),
@@ -218,7 +217,15 @@ impl Participant {
                 audio: remote.audio.as_ref().map(|(_, probe)| probe.report()),
             })
             .collect();
-        Ok(SessionReport { name: self.name.clone(), peer_id, joined, events, remotes })
+        // A peer that sent nothing was met all the same.
+        let silent = names.iter().filter(|(peer, _)| !remotes.iter().any(|remote| remote.peer == **peer));
+        reports.extend(silent.map(|(_, name)| RemoteReport {
+            peer_id: name.clone(),
+            role: None,
+            video: None,
+            audio: None,
+        }));
+        Ok(SessionReport { name: self.name.clone(), peer_id, joined, events, remotes: reports })
     }
 
     /// Reads the engine's figures into the probes.
@@ -257,7 +264,13 @@ impl Record {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn track_added(&self, state: &mut State, stream: StreamId, track: TrackId, kind: MediaKind) -> Result<()> {
+    fn track_added(
+        &self,
+        state: &mut State,
+        stream: StreamId,
+        track: TrackId,
+        kind: MediaKind,
+    ) -> Result<()> {
         let Some(session) = state.session.clone() else { return Ok(()) };
         let Some(remote) = state.remotes.iter_mut().find(|remote| remote.stream == stream) else {
             return Ok(());
@@ -328,7 +341,8 @@ fn details(event: &Event, names: &BTreeMap<PeerId, String>) -> Option<serde_json
             json!({ "peer_id": name(peer), "from": from.as_str(), "to": to.as_str() })
         }
         Event::StreamAdded { peer, metadata, .. } => {
-            let metadata: Option<Value> = metadata.as_deref().and_then(|text| serde_json::from_str(text).ok());
+            let metadata: Option<Value> =
+                metadata.as_deref().and_then(|text| serde_json::from_str(text).ok());
             json!({ "peer_id": name(peer), "metadata": metadata })
         }
         Event::TrackAdded { peer, kind, .. } => json!({ "peer_id": name(peer), "kind": kind.as_str() }),

@@ -116,7 +116,17 @@ fn print_table(session: &SessionReport) {
     println!("{} received", session.name);
     println!(
         "  {:<10} {:<8} {:<5} {:>9} {:>6} {:>9} {:>8} {:>7}  {:>8} {:>10} {:>8}",
-        "from", "role", "video", "size", "frames", "first ms", "PSNR dB", "freezes", "audio s", "hidden ms", "level dB"
+        "from",
+        "role",
+        "video",
+        "size",
+        "frames",
+        "first ms",
+        "PSNR dB",
+        "freezes",
+        "audio s",
+        "hidden ms",
+        "level dB"
     );
     let dash = || "-".to_owned();
     for remote in &session.remotes {

@@ -4,28 +4,10 @@ use std::path::Path;
 use std::sync::Arc;
 
 use media::frame::{EncodedFrame, VideoFrame};
-use units::{BitRate, Codec, Time};
+use units::{Codec, Time};
 
-use super::error::Result;
+use super::{EncodedSourceObserver, FileMode, Result};
 use crate::shell;
-
-/// Tells the app that feeds encoded frames what the receivers need; called on engine threads, must not block.
-pub trait EncodedSourceObserver: Send + Sync {
-    /// Called when the next frame should be a keyframe: a receiver joined, or one lost too much.
-    fn on_keyframe_request(&self);
-
-    /// Called when the rate to aim at changes.
-    fn on_target_bitrate(&self, rate: BitRate);
-}
-
-/// How a media file is played.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum FileMode {
-    /// Decoded, stamped with frame number and send time, and encoded again at the call's rate.
-    Decode,
-    /// The file's own frames, as they are.
-    Passthrough,
-}
 
 /// A source of pictures: pushed by the app, or made by the engine from a file or a test pattern.
 ///
@@ -74,6 +56,7 @@ impl VideoSource {
     ///
     /// [`super::Status::InvalidState`] when this source is fed otherwise.
     pub fn push(&self, frame: VideoFrame) -> Result<()> {
+        self.0.check_app()?;
         self.0.push(frame)
     }
 
@@ -84,6 +67,7 @@ impl VideoSource {
     /// [`super::Status::InvalidState`] when this source is fed otherwise, [`super::Status::InvalidFrame`] when
     /// the frame is empty or of another codec.
     pub fn push_encoded(&self, frame: EncodedFrame) -> Result<()> {
+        self.0.check_app()?;
         self.0.push_encoded(frame)
     }
 
@@ -149,6 +133,7 @@ impl AudioSource {
     /// [`super::Status::InvalidState`] when this source is fed otherwise; [`super::Status::Busy`] when more
     /// than a second waits for the encoder.
     pub fn push_i16(&self, samples: &[i16], sample_rate: u32, channels: u16, captured: Time) -> Result<()> {
+        self.0.check_app()?;
         self.0.push_i16(samples, sample_rate, channels, captured)
     }
 
@@ -158,6 +143,7 @@ impl AudioSource {
     ///
     /// As [`AudioSource::push_i16`].
     pub fn push_f32(&self, samples: &[f32], sample_rate: u32, channels: u16, captured: Time) -> Result<()> {
+        self.0.check_app()?;
         self.0.push_f32(samples, sample_rate, channels, captured)
     }
 
@@ -168,6 +154,7 @@ impl AudioSource {
     /// [`super::Status::InvalidState`] when this source is fed otherwise, [`super::Status::InvalidFrame`] when
     /// the packet is empty or not Opus.
     pub fn push_encoded(&self, frame: EncodedFrame) -> Result<()> {
+        self.0.check_app()?;
         self.0.push_encoded(frame)
     }
 }

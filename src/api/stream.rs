@@ -4,8 +4,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use units::{StreamId, TrackId};
 
-use super::error::{Error, Result, Status};
 use super::source::{AudioSource, VideoSource};
+use super::{Error, Result, Status};
 use crate::shell::{self, TrackSource};
 
 /// A set of tracks that belong together, such as a camera and its microphone.

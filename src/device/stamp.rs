@@ -224,8 +224,11 @@ fn crc(bytes: &[u8]) -> u16 {
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
+    use units::BitRate;
 
     use super::*;
+    use crate::codec::{EncoderSettings, video_codecs, video_decoder, video_encoder};
+    use crate::device::TestPattern;
 
     const STAMP: Stamp =
         Stamp { frame: 0xdead_beef, sent: Time::from_micros(0x1234_5678_9abc), source: StampSource::File };
@@ -338,6 +341,27 @@ mod tests {
         let picture = grey_picture(PixelFormat::I420, 1280, 720);
         assert_eq!(Stamp::read(&picture), None);
         assert_eq!(Stamp::read(&changed(&picture, |at, _| (at / 7) as u8)), None);
+    }
+
+    #[test]
+    fn stamps_survive_every_codec_at_a_low_rate() {
+        let (width, height, frames_per_second) = (320, 180, 25);
+        let rate = BitRate::from_kbps(100);
+        let pattern = TestPattern::new(width, height).unwrap();
+        for codec in video_codecs() {
+            let settings = EncoderSettings { width, height, rate, frames_per_second };
+            let mut encoder = video_encoder(codec, settings).unwrap();
+            let mut decoder = video_decoder(codec).unwrap();
+            let mut read = 0;
+            for number in 0..50 {
+                let source = pattern.frame(number, Time::from_millis(40 * u64::from(number)));
+                let Some(encoded) = encoder.encode(&source, number == 0).unwrap() else { continue };
+                let Some(picture) = decoder.decode(&encoded).unwrap() else { continue };
+                assert_eq!(Stamp::read(&picture), Stamp::read(&source), "picture {number} in {codec:?}");
+                read += 1;
+            }
+            assert!(read > 40, "{codec:?} dropped {} of 50 pictures", 50 - read);
+        }
     }
 
     proptest! {

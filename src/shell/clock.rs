@@ -16,3 +16,8 @@ pub(crate) fn epoch() -> Instant {
 pub(crate) fn now() -> Time {
     Time::ZERO + EPOCH.elapsed()
 }
+
+/// Returns the time on the clock of every time stamp of this process, in microseconds.
+pub fn time_us() -> u64 {
+    now().as_micros()
+}

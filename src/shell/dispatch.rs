@@ -5,7 +5,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 
 use super::worker::Worker;
-use crate::api::{Event, Listener, Result};
+use crate::shell::{Event, Listener, Result};
 
 /// How many events may wait for the app. Past it messages are dropped and counted; lifecycle events are always
 /// taken, and membership bounds how many of those there can be.

@@ -6,17 +6,36 @@ use std::sync::{Arc, Mutex, PoisonError, Weak};
 
 use once_cell::sync::Lazy;
 
+use super::config::EngineConfig;
+use super::error::{Error, Result, Status};
 use super::network::{Command, Network};
 use super::queue::NetworkQueue;
 use super::receive::Playout;
 use super::worker::Worker;
-use crate::api::{EngineConfig, Error, Result, Status};
 use crate::net::{NetConfig, Poller};
 
-static DEFAULT: Lazy<Mutex<Weak<Engine>>> = Lazy::new(Mutex::default);
+/// Owns the network thread, the signalling runtime and the playout thread of its sessions.
+///
+/// A session that is given none uses the process's default engine, made by the first such session and ended
+/// with the last. Clones share the engine; it ends when the last clone and the last session on it are gone.
+#[derive(Debug, Clone)]
+pub struct Engine(pub(super) Arc<EngineCore>);
+
+impl Engine {
+    /// Starts an engine of its own.
+    ///
+    /// # Errors
+    ///
+    /// [`Status::ConnectionFailed`] when no socket can be opened on the chosen addresses.
+    pub fn new(config: EngineConfig) -> Result<Self> {
+        EngineCore::start(config).map(Self)
+    }
+}
+
+static DEFAULT: Lazy<Mutex<Weak<EngineCore>>> = Lazy::new(Mutex::default);
 
 /// Threads and sockets that sessions share.
-pub(crate) struct Engine {
+pub(crate) struct EngineCore {
     queue: Arc<NetworkQueue>,
     playout: Arc<Playout>,
     /// How many sessions the network thread still runs, those that are leaving included.
@@ -24,13 +43,13 @@ pub(crate) struct Engine {
     network: Worker,
 }
 
-impl fmt::Debug for Engine {
+impl fmt::Debug for EngineCore {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Engine").field("sessions", &self.live.load(Ordering::Relaxed)).finish_non_exhaustive()
     }
 }
 
-impl Engine {
+impl EngineCore {
     /// Starts an engine.
     pub(crate) fn start(config: EngineConfig) -> Result<Arc<Self>> {
         let failed = |what: &str, error: std::io::Error| {
@@ -81,7 +100,7 @@ impl Engine {
     }
 }
 
-impl Drop for Engine {
+impl Drop for EngineCore {
     fn drop(&mut self) {
         self.playout.end();
         self.queue.report(Command::End);

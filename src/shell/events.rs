@@ -4,7 +4,7 @@ use serde_json::{Map, Value};
 use session::Event as Decided;
 
 use super::handle::Shared;
-use crate::api::{Error, Event, MessageKind, PeerInfo, PeerStats, Status};
+use crate::shell::{Error, Event, MessageKind, PeerInfo, PeerStats, Status};
 
 /// Translates an event and brings the app's view up to date; none for events that apps do not see.
 pub(super) fn translate(event: Decided, shared: &Shared) -> Option<Event> {
@@ -25,7 +25,7 @@ pub(super) fn translate(event: Decided, shared: &Shared) -> Option<Event> {
                 peer,
                 id: id.clone(),
                 metadata: metadata.clone(),
-                state: crate::api::PeerState::Idle,
+                state: crate::shell::PeerState::Idle,
             };
             view.peers.insert(peer, (info, PeerStats::default()));
             Event::PeerJoined { peer, id, metadata }

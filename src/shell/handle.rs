@@ -11,14 +11,15 @@ use session::{LocalStream, LocalTrack};
 use units::{Codec, MediaKind, PeerId, RequestId, Secret, StreamId, TrackId};
 
 use super::dispatch::Dispatcher;
-use super::engine::Engine;
+use super::engine::EngineCore;
 use super::network::{Command, SessionKey};
 use super::next_id;
 use super::receive::RemoteTrack;
 use super::runner::Setup;
-use crate::api::{
-    AudioSink, Credential, Error, Listener, MediaStream, PeerInfo, PeerStats, Result, SessionConfig,
-    SessionState, Status, TrackStats, VideoSink,
+use super::source::TrackSource;
+use crate::shell::{
+    AudioSink, Credential, Error, Listener, PeerInfo, PeerStats, Result, SessionConfig, SessionState, Status,
+    TrackStats, VideoSink,
 };
 use crate::signal::{SignalClient, SignalConfig};
 
@@ -50,7 +51,7 @@ impl Shared {
 /// The app's end of a session.
 pub(crate) struct SessionHandle {
     key: SessionKey,
-    engine: Arc<Engine>,
+    engine: Arc<EngineCore>,
     shared: Arc<Shared>,
     dispatcher: Dispatcher,
     streams: Mutex<BTreeSet<StreamId>>,
@@ -76,7 +77,7 @@ impl SessionHandle {
         .map_err(|error| Error::new(Status::InvalidArgument, error.to_string()))?;
         let engine = match config.engine {
             Some(engine) => engine.0,
-            None => Engine::shared()?,
+            None => EngineCore::shared()?,
         };
         let key = SessionKey(next_id());
         let dispatcher = Dispatcher::start(listener)?;
@@ -127,18 +128,22 @@ impl SessionHandle {
     }
 
     /// Registers a stream.
-    pub(crate) fn add_stream(&self, stream: &MediaStream, metadata: Option<&str>) -> Result<()> {
+    pub(crate) fn add_stream(
+        &self,
+        stream: StreamId,
+        tracks: Vec<(TrackId, TrackSource)>,
+        metadata: Option<&str>,
+    ) -> Result<()> {
         let metadata = metadata.map(json_object).transpose()?;
-        let tracks = stream.tracks();
         if tracks.is_empty() {
             return Err(Error::new(Status::InvalidArgument, "the stream has no track"));
         }
         let mut streams = self.streams();
-        if streams.contains(&stream.id()) {
+        if streams.contains(&stream) {
             return Err(Error::new(Status::InvalidArgument, "the session has this stream already"));
         }
         let local = LocalStream {
-            id: stream.id(),
+            id: stream,
             msid: wire_id(),
             metadata,
             tracks: tracks
@@ -147,7 +152,7 @@ impl SessionHandle {
                 .collect(),
         };
         self.push(Command::AddStream(self.key, local, tracks))?;
-        streams.insert(stream.id());
+        streams.insert(stream);
         Ok(())
     }
 

@@ -15,7 +15,7 @@ use super::receive::RemoteTrack;
 use super::source::{SubscriberId, TrackSource};
 use super::wires::{Gathered, Wires};
 use super::{clock, next_id, random_seed};
-use crate::api::{PeerStats, Result, Status};
+use crate::shell::{PeerStats, Result, Status};
 
 /// A local track on a link.
 #[derive(Default)]
@@ -57,7 +57,7 @@ impl LinkRunner {
         ice_servers: &[IceServer],
         video_codecs: &[Codec],
     ) -> Result<Self> {
-        let failed = |error: LinkError| crate::api::Error::new(Status::Internal, error.to_string());
+        let failed = |error: LinkError| crate::shell::Error::new(Status::Internal, error.to_string());
         let config = LinkConfig {
             seed: random_seed(),
             video_codecs: video_codecs.to_vec(),
@@ -106,6 +106,7 @@ impl LinkRunner {
                     kind: track.kind,
                     msid_stream: msid,
                     msid_track: track.msid_track,
+                    codec: sources.get(&track.id).and_then(TrackSource::fixed_codec),
                 };
                 if let Err(error) = self.link.add_track(local) {
                     tracing::error!(%error, "a local track could not be added to a link");

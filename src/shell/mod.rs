@@ -6,25 +6,41 @@
 //! session ([`dispatch`]).
 
 pub(crate) mod clock;
+mod config;
 mod dispatch;
 mod engine;
+mod error;
+mod event;
 mod events;
 mod handle;
 mod link;
 mod network;
+mod picture;
 mod queue;
 mod receive;
+mod record;
 mod runner;
+mod sink;
 mod slot;
 mod source;
+mod stats;
 mod wires;
 mod worker;
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
-pub(crate) use engine::Engine;
+pub use clock::time_us;
+pub use config::{Credential, EngineConfig, IceServer, SessionConfig};
+pub use engine::Engine;
+pub use error::{Error, Result, Status};
+pub use event::{Event, Listener, MessageKind, PeerState, RequestOutcome, SessionState};
 pub(crate) use handle::SessionHandle;
+pub use picture::{Reference, convert, write_png};
+pub(crate) use record::Recording;
+pub use sink::{AudioSink, VideoSink};
 pub(crate) use source::{AudioSource, TrackSource, VideoSource};
+pub use source::{EncodedSourceObserver, FileMode};
+pub use stats::{PeerInfo, PeerStats, TrackStats};
 
 /// Returns a number that was not used before in this process; never zero.
 pub(crate) fn next_id() -> u64 {

@@ -5,8 +5,8 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use super::network::Command;
 use super::source::MediaBatch;
-use crate::api::{Error, Result, Status};
 use crate::net::Waker;
+use crate::shell::{Error, Result, Status};
 
 /// How many commands of apps may wait. Past it the app's call answers [`Status::Busy`] and nothing is taken.
 const COMMAND_QUEUE: usize = 4096;

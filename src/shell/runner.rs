@@ -119,9 +119,7 @@ impl SessionRunner {
 
     /// Returns whether the session was closed and nothing of it is left to do.
     pub(super) fn ended(&self, now: Time) -> bool {
-        self.ends_at.is_some_and(|end| {
-            now >= end || (self.signal.is_none() && self.links.is_empty())
-        })
+        self.ends_at.is_some_and(|end| now >= end || (self.signal.is_none() && self.links.is_empty()))
     }
 
     /// Lets go of links and tracks.
@@ -370,7 +368,7 @@ impl SessionRunner {
         id: LinkId,
         peer: units::PeerId,
         ice_servers: &[IceServer],
-    ) -> crate::api::Result<()> {
+    ) -> crate::shell::Result<()> {
         let wires = match &mut self.wires {
             Some(wires) => wires,
             None => self.wires.insert(Wires::open(context.poller, context.config)?),
@@ -415,7 +413,7 @@ impl SessionRunner {
         link: LinkId,
         receiver: ReceiverId,
         kind: units::MediaKind,
-    ) -> crate::api::Result<RemoteTrack> {
+    ) -> crate::shell::Result<RemoteTrack> {
         let media = match kind {
             units::MediaKind::Video => {
                 let (key, queue) = (self.key, Arc::clone(context.queue));

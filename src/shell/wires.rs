@@ -8,11 +8,11 @@ use std::net::SocketAddr;
 use protocol::ice::IceServer;
 use units::{LinkId, Time};
 
-use crate::api::{Error, Result, Status};
 use crate::net::{
     Datagram, Demux, HostResolver, NetConfig, Poller, Ready, ReceiveBuffers, ReflexiveEvent,
     ReflexiveGatherer, Sockets, Transmit, reflexive_server,
 };
+use crate::shell::{Error, Result, Status};
 
 /// What gathering found for a link.
 pub(super) enum Gathered {

@@ -3,7 +3,7 @@
 use std::sync::{Mutex, PoisonError};
 use std::thread::{self, JoinHandle};
 
-use crate::api::{Error, Result, Status};
+use crate::shell::{Error, Result, Status};
 
 /// A thread of the engine, joined by its owner.
 pub(crate) struct Worker(Mutex<Option<JoinHandle<()>>>);

@@ -3,68 +3,88 @@
 use std::collections::BTreeSet;
 use std::fs;
 use std::io::Write;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::Stdio;
 
 use crate::install::{self, Destination};
 use crate::project::target_dir;
 use crate::{Result, command, header};
 
-/// A CMake project that finds the installed package and registers its programs with ctest.
-const TESTS: &str = "bindings/c/tests";
+/// A CMake project that finds the installed package and registers its programs, and the examples, with ctest.
+const TESTS: &str = "tests/c";
+const SHARED: &str = "PARLOR_LIBRARY=parlor::parlor";
+const STATIC: &str = "PARLOR_LIBRARY=parlor::static";
 
 /// Builds and runs the C and C++ tests against an installed library.
 pub fn test() -> Result {
-    Variant { name: "plain", profile: "dev", defines: &[] }.run()
+    let package = Package::install("dev", Hooks::On)?;
+    package.test("plain", &[SHARED])
 }
 
 /// Runs the same tests with the address and undefined-behaviour sanitizers in the C and C++ code.
 pub fn test_with_sanitizers() -> Result {
-    let defines = &[
-        "CMAKE_C_FLAGS=-fsanitize=address,undefined -fno-sanitize-recover=all",
-        "CMAKE_CXX_FLAGS=-fsanitize=address,undefined -fno-sanitize-recover=all",
-    ];
-    Variant { name: "sanitizers", profile: "dev", defines }.run()
+    let package = Package::install("dev", Hooks::On)?;
+    let c = "CMAKE_C_FLAGS=-fsanitize=address,undefined -fno-sanitize-recover=all";
+    let cpp = "CMAKE_CXX_FLAGS=-fsanitize=address,undefined -fno-sanitize-recover=all";
+    package.test("sanitizers", &[SHARED, c, cpp])
 }
 
 /// Runs the same tests under Valgrind.
 pub fn test_with_valgrind() -> Result {
-    let defines = &["CMAKE_CROSSCOMPILING_EMULATOR=valgrind;--quiet;--error-exitcode=97;\
-                     --leak-check=full;--errors-for-leak-kinds=definite"];
-    Variant { name: "valgrind", profile: "dev", defines }.run()
+    let package = Package::install("dev", Hooks::On)?;
+    let valgrind = "CMAKE_CROSSCOMPILING_EMULATOR=valgrind;--quiet;--error-exitcode=97;\
+                    --leak-check=full;--errors-for-leak-kinds=definite";
+    package.test("valgrind", &[SHARED, valgrind])
 }
 
-/// Builds the library that is shipped, runs the tests on it, and compares what it exports with the header.
+/// Runs the tests on release builds, where a panic must still be caught, and on the very library that is shipped,
+/// linked both ways; compares what that exports with the header.
 pub fn test_release() -> Result {
-    Variant { name: "release", profile: "release", defines: &[] }.run()?;
-    check_symbols()
+    Package::install("release", Hooks::On)?.test("release-hooks", &[SHARED])?;
+    let package = Package::install("release", Hooks::Off)?;
+    package.test("release-static", &[STATIC])?;
+    package.test("release", &[SHARED])?;
+    check_symbols(&package.prefix.join("lib/libparlor.so"))
 }
 
-/// One way to build and run the tests.
-struct Variant {
-    name: &'static str,
-    profile: &'static str,
-    defines: &'static [&'static str],
+/// Whether the library exports what only tests call.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Hooks {
+    On,
+    Off,
 }
 
-impl Variant {
-    fn run(&self) -> Result {
-        let prefix = target_dir().join("c").join(self.profile);
-        install::run(&Destination {
-            prefix: prefix.clone(),
-            destdir: None,
-            profile: self.profile.to_owned(),
-        })?;
-        let build: PathBuf = target_dir().join("c/build").join(self.name);
+/// An installed library.
+struct Package {
+    prefix: PathBuf,
+    hooks: Hooks,
+}
+
+impl Package {
+    fn install(profile: &str, hooks: Hooks) -> Result<Self> {
+        let (suffix, features) = match hooks {
+            Hooks::On => ("-hooks", vec!["test-hooks".to_owned()]),
+            Hooks::Off => ("", Vec::new()),
+        };
+        let prefix = target_dir().join("c").join(format!("{profile}{suffix}"));
+        let profile = profile.to_owned();
+        install::run(&Destination { prefix: prefix.clone(), destdir: None, profile, features })?;
+        Ok(Self { prefix, hooks })
+    }
+
+    /// Configures, builds and runs the tests in a build folder of that name.
+    fn test(&self, name: &str, defines: &[&str]) -> Result {
+        command::run(command::cargo().args(["build", "--quiet", "--package", "parlor-server"]))?;
+        let build = target_dir().join("c/build").join(name);
         let mut configure = command::new("cmake");
-        configure
-            .args(["--log-level=WARNING", "-S", TESTS, "-B"])
-            .arg(&build)
-            .arg("-DCMAKE_BUILD_TYPE=Debug");
-        configure.arg(format!("-DCMAKE_PREFIX_PATH={}", prefix.display()));
-        configure.args(self.defines.iter().map(|define| format!("-D{define}")));
+        configure.args(["--log-level=WARNING", "-S", TESTS, "-B"]).arg(&build);
+        configure.arg("-DCMAKE_BUILD_TYPE=Debug");
+        configure.arg(format!("-DCMAKE_PREFIX_PATH={}", self.prefix.display()));
+        configure.arg(format!("-DPARLOR_SERVER={}", target_dir().join("debug/parlor-server").display()));
+        configure.arg(format!("-DPARLOR_TEST_HOOKS={}", if self.hooks == Hooks::On { "ON" } else { "OFF" }));
+        configure.args(defines.iter().map(|define| format!("-D{define}")));
         command::run(&mut configure)?;
-        command::run(command::new("cmake").arg("--build").arg(&build))?;
+        command::run(command::new("cmake").arg("--build").arg(&build).args(["--", "--quiet"]))?;
         let mut ctest = command::new("ctest");
         ctest.arg("--test-dir").arg(&build).args(["--output-on-failure", "--no-tests=error"]);
         command::run(&mut ctest)
@@ -105,17 +125,16 @@ fn compile_header(compiler: &str, language: &str, standard: &str, header: &str) 
     }
 }
 
-/// Compares what the release library exports with what the header declares.
-fn check_symbols() -> Result {
-    let library = install::built("release").join("libparlor.so");
-    let listing = command::output(command::new("nm").args(["--dynamic", "--defined-only"]).arg(&library))?;
+/// Compares what the library exports with what the header declares.
+fn check_symbols(library: &Path) -> Result {
+    let listing = command::output(command::new("nm").args(["--dynamic", "--defined-only"]).arg(library))?;
     let exported = symbols_in(&listing);
     let declared: BTreeSet<String> = header::declared_symbols()?.into_iter().collect();
     let surplus: Vec<&str> = exported.difference(&declared).map(String::as_str).collect();
     let lacking: Vec<&str> = declared.difference(&exported).map(String::as_str).collect();
     if surplus.is_empty() && lacking.is_empty() {
         println!("symbols: the library exports the header's {} functions and nothing else", declared.len());
-        let size = fs::metadata(&library)?.len();
+        let size = fs::metadata(library)?.len();
         println!("symbols: {} is {:.1} MB", library.display(), size as f64 / 1e6);
         return Ok(());
     }

@@ -59,7 +59,7 @@ fn bindings() -> Result<cbindgen::Bindings> {
 fn version_macros(version: &Version) -> String {
     let Version { major, minor, patch } = version;
     format!(
-        "\n/** The version of this header; `parlor_version()` tells the library's. */\n\
+        "\n/** The version of this header; `parlor_version_string()` tells the library's. */\n\
          #define PARLOR_VERSION_MAJOR {major}\n\
          #define PARLOR_VERSION_MINOR {minor}\n\
          #define PARLOR_VERSION_PATCH {patch}\n\

@@ -20,6 +20,8 @@ pub struct Destination {
     pub destdir: Option<PathBuf>,
     /// The cargo profile.
     pub profile: String,
+    /// Cargo features beside the default ones.
+    pub features: Vec<String>,
 }
 
 impl Destination {
@@ -38,7 +40,8 @@ impl Destination {
         if !rest.is_empty() {
             return Err(format!("install: {} needs a value", rest.join(" ")).into());
         }
-        Ok(Self { prefix: prefix.ok_or("install: --prefix is needed")?, destdir, profile })
+        let prefix = prefix.ok_or("install: --prefix is needed")?;
+        Ok(Self { prefix, destdir, profile, features: Vec::new() })
     }
 
     /// The folder that is written to.
@@ -53,13 +56,10 @@ impl Destination {
 
 /// Builds the library and installs it; prints every file that it wrote.
 pub fn run(destination: &Destination) -> Result {
-    command::run(command::cargo().args([
-        "build",
-        "--package",
-        "parlor-c",
-        "--profile",
-        &destination.profile,
-    ]))?;
+    let mut build = command::cargo();
+    build.args(["build", "--package", "parlor-c", "--profile", &destination.profile]);
+    build.args(["--features", &destination.features.join(",")]);
+    command::run(&mut build)?;
     let folder = destination.folder()?;
     for file in install(&destination.profile, &folder)? {
         println!("installed {}", folder.join(file).display());
@@ -68,7 +68,7 @@ pub fn run(destination: &Destination) -> Result {
 }
 
 /// Returns the folder that cargo builds a profile into.
-pub fn built(profile: &str) -> PathBuf {
+fn built(profile: &str) -> PathBuf {
     target_dir().join(if profile == "dev" { "debug" } else { profile })
 }
 

@@ -1,12 +1,14 @@
 //! `cargo xtask test`: every test that this machine can run, and a line for those that it cannot.
 
 use crate::setup::For;
-use crate::{Result, c_library, command, setup, web};
+use crate::{Result, c_library, command, demo, setup, web};
 
-/// Tests the workspace, the C library as a user's program sees it, and the web page in a browser.
+/// Tests the workspace, the C library as a user's program sees it, two C++ programs in a
+/// call, and the web page in a browser.
 pub fn run() -> Result {
     setup::run(For::Building)?;
     command::run(command::cargo().args(["test", "--workspace", "--quiet"]))?;
     c_library::test()?;
+    demo::check()?;
     web::test()
 }

@@ -10,8 +10,8 @@ use std::time::{Duration, Instant};
 
 use clap::Args;
 use parlor::api::{
-    Credential, Engine, EngineConfig, Error, Event, Listener, MediaKind, Result, Secret, Session, SessionConfig,
-    Status, VideoFrame, VideoSink,
+    Credential, Engine, EngineConfig, Error, Event, Listener, MediaKind, Result, Secret, Session,
+    SessionConfig, Status, VideoFrame, VideoSink,
 };
 use serde_json::{Value, json};
 
@@ -50,9 +50,10 @@ pub fn send(arguments: &CrewArgs) -> Result<()> {
     if !sender.wait_for(READY_BOUND, connected) {
         return Err(Error::new(Status::TimedOut, "not all receivers connected within 30 seconds"));
     }
-    measure(machine::cpu_seconds, |before, after, seconds| {
-        json!({ "cpu_pct": 100.0 * (after - before) / seconds })
-    })?;
+    measure(
+        machine::cpu_seconds,
+        |before, after, seconds| json!({ "cpu_pct": 100.0 * (after - before) / seconds }),
+    )?;
     sender.leave().map(drop)
 }
 

@@ -43,6 +43,7 @@ impl NodeLink {
                     kind: track.kind,
                     msid_stream: msid,
                     msid_track: track.msid_track,
+                    codec: None,
                 };
                 self.link.add_track(track).expect("a session adds each track once");
                 None

@@ -37,6 +37,8 @@ pub struct LocalTrack {
     pub msid_stream: String,
     /// Track id for the msid of its m-section.
     pub msid_track: String,
+    /// The only codec that it can be sent in; none when whatever is agreed upon will do.
+    pub codec: Option<Codec>,
 }
 
 /// One RTP payload of an encoded frame; each link adds its own sequence number, source and payload type.
@@ -55,6 +57,8 @@ pub struct RtpPayload {
 pub(crate) struct Sender {
     pub(crate) id: TrackId,
     pub(crate) kind: MediaKind,
+    /// The only codec that the source can give.
+    only: Option<Codec>,
     pub(crate) msid: Msid,
     transceiver: usize,
     pub(crate) mid: Option<String>,
@@ -92,7 +96,7 @@ impl Link {
     /// [`LinkError::Closed`]; [`LinkError::DuplicateTrack`]; [`LinkError::TrackName`]; [`LinkError::Stack`].
     pub fn add_track(&mut self, track: LocalTrack) -> Result<(), LinkError> {
         self.ensure_open()?;
-        let LocalTrack { id, kind, msid_stream: stream, msid_track: track } = track;
+        let LocalTrack { id, kind, msid_stream: stream, msid_track: track, codec } = track;
         if self.senders.iter().any(|sender| sender.id == id) {
             return Err(LinkError::DuplicateTrack(id));
         }
@@ -102,6 +106,7 @@ impl Link {
         let mut sender = Sender {
             id,
             kind,
+            only: codec,
             msid: Msid { stream, track },
             transceiver: 0,
             mid: None,
@@ -290,7 +295,10 @@ impl Link {
             let agreed = sender.mid.as_deref().and_then(|mid| self.negotiation.agreed(mid));
             let format = agreed
                 .filter(|agreed| agreed.flow.send && agreed.local_msid.as_ref() == Some(&sender.msid))
-                .and_then(|agreed| agreed.formats.first().copied());
+                .and_then(|agreed| {
+                    let mut formats = agreed.formats.iter();
+                    formats.find(|format| sender.only.is_none_or(|only| only == format.codec)).copied()
+                });
             let codec = format.map(|format| format.codec);
             if sender.format.map(|format| format.codec) != codec {
                 ready.push((sender.id, sender.kind, codec));

@@ -7,7 +7,7 @@ mod common;
 use std::time::Duration;
 
 use common::*;
-use parlor_transport::LinkConfig;
+use parlor_transport::{LinkConfig, LocalTrack};
 use units::Codec;
 
 fn pair(a: &[Codec], b: &[Codec]) -> Pair {
@@ -169,4 +169,19 @@ fn the_answer_keeps_the_offerers_extension_ids_and_payload_types() {
     assert!(answer.contains("a=rtpmap:120 VP8/90000") && answer.contains("a=fmtp:121 apt=120"), "{answer}");
     let behind = pair.links[B].create_offer(pair.now, false).unwrap();
     assert_eq!(extensions(&renumbered), extensions(&behind));
+}
+
+#[test]
+fn a_track_that_exists_in_one_codec_only_is_sent_in_that_one() {
+    let codecs = [Codec::Vp8, Codec::H264];
+    let configs = [1, 2].map(|seed| LinkConfig { video_codecs: codecs.to_vec(), ..config(seed) });
+    let mut pair = Pair::with_configs(Duration::ZERO, configs);
+    let camera = LocalTrack { codec: Some(Codec::H264), ..track(A, CAMERA) };
+    pair.links[A].add_track(camera).unwrap();
+    pair.add(B, CAMERA);
+    pair.negotiate(A);
+    pair.run_until_connected();
+    assert_eq!(pair.codec(A, CAMERA), Some(Codec::H264));
+    assert_eq!(pair.expect_media(A, CAMERA).codec, Codec::H264);
+    assert_eq!(pair.codec(B, CAMERA), Some(Codec::Vp8), "the other track still has the choice");
 }

@@ -98,6 +98,7 @@ fn names_that_would_break_a_description_are_refused() {
             kind: MediaKind::Audio,
             msid_stream: stream.to_owned(),
             msid_track: track.to_owned(),
+            codec: None,
         };
         assert_eq!(pair.links[A].add_track(track), Err(LinkError::TrackName));
     }

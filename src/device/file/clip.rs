@@ -136,10 +136,8 @@ mod tests {
 
     #[test]
     fn a_frame_that_cannot_be_decoded_is_an_error_and_the_next_keyframe_helps() {
-        let broken = [KEY, KEY].map(|key| (0, key));
-        let bytes: Vec<_> =
-            broken.iter().map(|(time, key)| (*time, &key[..])).chain([(0, &DELTA[..])]).collect();
-        let mut clip = Clip::parse(Path::new("broken.ivf"), Bytes::from(file(25, 1, &bytes))).unwrap();
+        let bytes = file(25, 1, &[(0, &KEY), (0, &KEY), (0, &DELTA)]);
+        let mut clip = Clip::parse(Path::new("broken.ivf"), Bytes::from(bytes)).unwrap();
         for number in [0, 1, 2, 0] {
             let error = clip.picture(number).unwrap_err().to_string();
             assert!(error.contains("broken.ivf"), "{error}");

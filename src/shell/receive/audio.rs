@@ -10,9 +10,9 @@ use media::frame::{AudioFrame, EncodedFrame};
 use media::rtp::RtpPacket;
 use units::{Codec, Time};
 
-use crate::api::{AudioSink, Error, Result, Status, TrackStats};
 use crate::codec::audio_decoder;
 use crate::shell::slot::Slot;
+use crate::shell::{AudioSink, Error, Result, Status, TrackStats};
 
 /// Sound is played in stereo at Opus's own rate.
 const CHANNELS: u16 = 2;

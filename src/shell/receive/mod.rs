@@ -12,7 +12,7 @@ pub(crate) use audio::RemoteAudio;
 pub(crate) use playout::Playout;
 pub(crate) use video::RemoteVideo;
 
-use crate::api::TrackStats;
+use crate::shell::TrackStats;
 
 /// A track that a remote peer sends, shared by the network thread, a media thread and the app's handle.
 #[derive(Clone)]

@@ -4,7 +4,7 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use super::audio::RemoteAudio;
-use crate::api::Result;
+use crate::shell::Result;
 use crate::shell::clock;
 use crate::shell::worker::Worker;
 

@@ -8,10 +8,10 @@ use media::frame::EncodedFrame;
 use media::video_receiver::VideoReceiverStats;
 use units::Codec;
 
-use crate::api::{Result, TrackStats, VideoSink};
 use crate::codec::video_decoder;
 use crate::shell::slot::Slot;
 use crate::shell::worker::Worker;
+use crate::shell::{Result, TrackStats, VideoSink};
 
 /// How many encoded frames may wait for the decoder or for the app's first sink, one second at 30 per second.
 /// Past it all of them are dropped and counted, and a keyframe is asked for.
@@ -58,8 +58,7 @@ impl RemoteVideo {
 
     /// Replaces the sink.
     pub(crate) fn set_sink(&self, sink: Option<Arc<dyn VideoSink>>) {
-        let (wanted, records) =
-            sink.as_ref().map_or((false, false), |sink| (true, !sink.wants_pictures()));
+        let (wanted, records) = sink.as_ref().map_or((false, false), |sink| (true, !sink.wants_pictures()));
         self.sink.set(sink);
         if !wanted {
             return;

@@ -13,10 +13,10 @@ use units::{Codec, Time};
 
 use super::feed::{AudioFeed, Feed};
 use super::{Subscriber, SubscriberId, deliver};
-use crate::api::{Error, FileMode, Result, Status};
 use crate::codec::audio_encoder;
 use crate::shell::random_seed;
 use crate::shell::worker::Worker;
+use crate::shell::{Error, FileMode, Result, Status};
 
 /// How many 20 ms frames may wait for the encoder, one second. Past it a push answers [`Status::Busy`].
 const FRAME_QUEUE: usize = 50;
@@ -77,6 +77,11 @@ impl AudioSource {
         Encoding::start(&encoding, encoder)?;
         let framer = Some(Mutex::new(AudioFramer::new(channels)?));
         Ok(Arc::new(Self { framer, encoding, feed }))
+    }
+
+    /// Refuses what an app pushes into a source that the engine feeds.
+    pub(crate) fn check_app(&self) -> Result<()> {
+        self.feed.check_app()
     }
 
     /// Returns the switch of the thread that feeds this source.

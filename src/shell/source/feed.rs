@@ -8,10 +8,10 @@ use media::frame::{EncodedFrame, VideoFrame};
 use units::{Codec, Time};
 
 use super::{AudioSource, VideoSource};
-use crate::api::{Error, FileMode, Result, Status};
 use crate::device::{AudioFile, FileError, TestPattern, Tone, VideoFile};
 use crate::shell::clock;
 use crate::shell::worker::Worker;
+use crate::shell::{Error, FileMode, Result, Status};
 
 /// How far a feed may fall behind before it gives up on the frames it missed and goes on from now.
 const CATCH_UP: Duration = Duration::from_millis(500);
@@ -47,6 +47,14 @@ impl Feed {
     /// Makes the switch of a source that a thread feeds.
     pub(super) fn device() -> Self {
         Self { switch: Some(Arc::default()), worker: Mutex::default() }
+    }
+
+    /// Refuses what an app pushes into a source that a thread feeds.
+    pub(super) fn check_app(&self) -> Result<()> {
+        match self.switch {
+            None => Ok(()),
+            Some(_) => Err(Error::new(Status::InvalidState, "the engine feeds this source by itself")),
+        }
     }
 
     /// Says whether anybody receives the source.

@@ -10,13 +10,31 @@ mod video;
 use std::sync::Arc;
 
 use media::rtp::RtpPayload;
-use units::{Codec, MediaKind};
+use units::{BitRate, Codec, MediaKind};
 
 pub(crate) use audio::AudioSource;
 pub(crate) use video::VideoSource;
 
+use super::error::Result;
 use super::queue::NetworkQueue;
-use crate::api::Result;
+
+/// Tells the app that feeds encoded frames what the receivers need; called on engine threads, must not block.
+pub trait EncodedSourceObserver: Send + Sync {
+    /// Called when the next frame should be a keyframe: a receiver joined, or one lost too much.
+    fn on_keyframe_request(&self);
+
+    /// Called when the rate to aim at changes.
+    fn on_target_bitrate(&self, rate: BitRate);
+}
+
+/// How a media file is played.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum FileMode {
+    /// Decoded, stamped with frame number and send time, and encoded again at the call's rate.
+    Decode,
+    /// The file's own frames, as they are.
+    Passthrough,
+}
 
 /// A link's subscription to a source, unique in the process.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]

@@ -7,12 +7,13 @@ import { until } from "./until.mjs";
 const FRAMES = 60;
 // How loud a tone must at least arrive; silence and comfort noise are far below.
 const AUDIBLE_DB = -60;
-const NATIVE_SECONDS = 12;
+// Enough for a machine that is busy with other tests: what is waited for takes two seconds on an idle one.
+const NATIVE_SECONDS = 20;
 
 /** Each scenario fails by throwing, and returns what it saw in a few words. */
 export const scenarios = [
-  { name: "two tabs see and hear each other", test: twoTabs },
-  { name: "a tab that leaves is gone for the other, and can come back", test: leaveAndReturn },
+  { name: "two tabs see and hear each other", tabsOnly: true, test: twoTabs },
+  { name: "a tab that leaves is gone for the other, and can come back", tabsOnly: true, test: leaveAndReturn },
   { name: "a tab without camera, behind mDNS names, joins as a viewer and says so", test: viewer },
   { name: "a refused key is explained", test: refusedKey },
   { name: "a tab and the native engine, the tab polite", needsNative: true, test: (it) => withNative(it, true) },
@@ -130,10 +131,11 @@ async function callNative(tab, { native, url, key, tabSends = true }) {
     const report = await call.report();
     assert.equal(report.ok, true, `the native call says ${JSON.stringify(report)}`);
     const [session] = report.sessions;
+    const connected = session.events.some((it) => it.peer_id === tabId && it.to === "connected");
+    assert.ok(connected, `the native call never connected to ${tabId}: ${JSON.stringify(session)}`);
     const remote = session.remotes.find((it) => it.peer_id === tabId);
-    assert.ok(remote, `the native call never saw ${tabId}: ${JSON.stringify(session)}`);
     if (tabSends) {
-      assert.ok(remote.video?.frames >= FRAMES, `native video ${JSON.stringify(remote.video)}`);
+      assert.ok(remote?.video?.frames >= FRAMES, `native video ${JSON.stringify(remote?.video)}`);
       assert.ok(remote.audio?.level_db > AUDIBLE_DB, `native audio ${JSON.stringify(remote.audio)}`);
     }
     await until("the native peer to be gone", () => tab.status(), ({ peers }) => peers === 0);

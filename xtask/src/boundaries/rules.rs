@@ -60,7 +60,7 @@ pub struct Room {
 pub const ROOMS: &[Room] = &[
     Room { name: "net", rooms: &[], crates: &["units", "transport"] },
     Room { name: "codec", rooms: &[], crates: &["units", "media"] },
-    Room { name: "device", rooms: &[], crates: &["units", "media"] },
+    Room { name: "device", rooms: &["codec"], crates: &["units", "media"] },
     Room { name: "signal", rooms: &[], crates: &["units", "protocol"] },
     Room {
         name: "shell",

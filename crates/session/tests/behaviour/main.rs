@@ -7,4 +7,5 @@ mod data;
 mod joining;
 mod negotiating;
 mod reconnecting;
+mod recovering;
 mod support;

@@ -5,34 +5,34 @@ use protocol::peer::{IceCandidate, PeerMessage, SdpKind};
 use session::{Command, Event, LinkCommand, LinkEvent, LinkState, PeerState};
 use units::{LinkId, MediaKind, ReceiverId, StreamId, TrackId};
 
-use crate::support::{Client, Taken, camera, description, opened, parlor_description, role, track};
+use crate::support::{Client, Taken, camera, opened, role, track};
 
 /// The local id in all these tests; `aaa` is lower, so that we are impolite to it, and `zzz` is higher.
-const ME: &str = "me";
-const LOWER: &str = "aaa";
-const HIGHER: &str = "zzz";
+pub(crate) const ME: &str = "me";
+pub(crate) const LOWER: &str = "aaa";
+pub(crate) const HIGHER: &str = "zzz";
 
-fn with_camera(peer: &str) -> (Client, LinkId) {
+pub(crate) fn with_camera(peer: &str) -> (Client, LinkId) {
     let mut client = Client::new();
     client.command(Command::AddStream(camera(10)));
     let link = enter(&mut client, peer);
     (client, link)
 }
 
-fn without_tracks(peer: &str) -> (Client, LinkId) {
+pub(crate) fn without_tracks(peer: &str) -> (Client, LinkId) {
     let mut client = Client::new();
     let link = enter(&mut client, peer);
     (client, link)
 }
 
-fn enter(client: &mut Client, peer: &str) -> LinkId {
+pub(crate) fn enter(client: &mut Client, peer: &str) -> LinkId {
     client.join("room");
     client.welcome(ME);
     client.ack();
     opened(&client.presence(&[peer], &[]))
 }
 
-fn candidate(number: u64) -> Option<IceCandidate> {
+pub(crate) fn candidate(number: u64) -> Option<IceCandidate> {
     Some(IceCandidate {
         candidate: format!("candidate:{number} 1 udp 1 192.0.2.1 9 typ host"),
         sdp_mid: Some("0".to_owned()),
@@ -41,7 +41,7 @@ fn candidate(number: u64) -> Option<IceCandidate> {
     })
 }
 
-fn sdp(session_id: u64, fingerprint: &str, ufrag: &str) -> String {
+pub(crate) fn sdp(session_id: u64, fingerprint: &str, ufrag: &str) -> String {
     format!(
         "v=0\r\no=- {session_id} 2 IN IP4 127.0.0.1\r\n\
          a=fingerprint:sha-256 {fingerprint}\r\na=ice-ufrag:{ufrag}\r\n"
@@ -49,7 +49,7 @@ fn sdp(session_id: u64, fingerprint: &str, ufrag: &str) -> String {
 }
 
 /// The link wants to negotiate and is let to; returns the number of the offer that went out.
-fn offer_out(client: &mut Client, link: LinkId) -> u64 {
+pub(crate) fn offer_out(client: &mut Client, link: LinkId) -> u64 {
     let taken = client.link(link, LinkEvent::NegotiationNeeded);
     let negotiation = taken.negotiation().expect("an offer is made");
     client.described(link, negotiation, SdpKind::Offer, "our offer");
@@ -57,12 +57,12 @@ fn offer_out(client: &mut Client, link: LinkId) -> u64 {
 }
 
 /// The peer offers and is answered.
-fn answer_out(client: &mut Client, link: LinkId, from: &str, offer: &str) -> Taken {
+pub(crate) fn answer_out(client: &mut Client, link: LinkId, from: &str, offer: &str) -> Taken {
     let negotiation = client.offer(from, offer).negotiation().expect("the offer is accepted");
     client.described(link, negotiation, SdpKind::Answer, "our answer")
 }
 
-fn kinds(messages: &[PeerMessage]) -> Vec<&'static str> {
+pub(crate) fn kinds(messages: &[PeerMessage]) -> Vec<&'static str> {
     messages
         .iter()
         .map(|message| match message {
@@ -76,11 +76,11 @@ fn kinds(messages: &[PeerMessage]) -> Vec<&'static str> {
         .collect()
 }
 
-fn problems(taken: &Taken) -> usize {
+pub(crate) fn problems(taken: &Taken) -> usize {
     taken.events.iter().filter(|event| matches!(event, Event::NegotiationError { .. })).count()
 }
 
-fn creates_offer(taken: &Taken) -> bool {
+pub(crate) fn creates_offer(taken: &Taken) -> bool {
     matches!(taken.commands()[..], [LinkCommand::CreateOffer { ice_restart: false, .. }])
 }
 
@@ -544,137 +544,4 @@ fn a_link_that_the_peer_closed_is_replaced_after_a_moment_if_nothing_else_happen
     let taken = client.presence(&[], &[LOWER]);
     assert!(matches!(taken.events.last(), Some(Event::PeerLeft { .. })));
     assert!(client.advance_ms(5_000).links.is_empty());
-}
-
-#[test]
-fn peer_states_follow_the_link() {
-    let (mut client, link) = with_camera(LOWER);
-    let mut states = client.link(link, LinkEvent::NegotiationNeeded).peer_states();
-    for state in [
-        LinkState::Connecting,
-        LinkState::Connected,
-        LinkState::Disconnected,
-        LinkState::Connected,
-        LinkState::Failed,
-        LinkState::Connecting,
-        LinkState::Connected,
-    ] {
-        states.extend(client.link_state(link, state).peer_states());
-    }
-    use PeerState::{Connected, Connecting, Reconnecting};
-    assert_eq!(states, [Connecting, Connected, Reconnecting, Connected, Reconnecting, Connecting, Connected]);
-}
-
-#[test]
-fn a_failed_link_is_restarted_at_once_then_with_growing_pauses_and_ends_with_one_report() {
-    let (mut client, link) = with_camera(LOWER);
-    answer_out(&mut client, link, LOWER, "their offer");
-    client.link_state(link, LinkState::Connected);
-    let began = client.now;
-    let mut taken = client.link_state(link, LinkState::Failed);
-    let mut starts = Vec::new();
-    let mut reports = 0;
-    for _ in 0..400 {
-        reports += problems(&taken);
-        if let Some(LinkCommand::CreateOffer { negotiation, ice_restart }) = taken.commands().first() {
-            assert!(*ice_restart);
-            starts.push((client.now - began).as_secs());
-            client.described(link, *negotiation, SdpKind::Offer, "our offer");
-        }
-        client.frame(&ServerFrame::Pong);
-        taken = client.advance_ms(1000);
-    }
-    assert_eq!(starts, [0, 16, 33, 52, 75, 106, 151, 196, 241], "each step waits 15 s for its answer");
-    assert_eq!(reports, 1);
-}
-
-#[test]
-fn a_restart_that_proves_needless_before_its_answer_is_followed_by_an_ordinary_offer() {
-    for connected_first in [true, false] {
-        let (mut client, link) = with_camera(LOWER);
-        answer_out(&mut client, link, LOWER, "their offer");
-        client.link_state(link, LinkState::Connected);
-        let negotiation = client.link_state(link, LinkState::Failed).negotiation().expect("a restart");
-        client.described(link, negotiation, SdpKind::Offer, "our offer");
-        let taken = if connected_first {
-            client.link_state(link, LinkState::Connected);
-            client.advance_ms(15_000)
-        } else {
-            client.advance_ms(15_000);
-            client.link_state(link, LinkState::Connected)
-        };
-        assert!(creates_offer(&taken), "the link still waits for an answer");
-    }
-}
-
-#[test]
-fn the_polite_side_of_a_failed_link_lets_the_other_restart() {
-    let (mut client, link) = with_camera(HIGHER);
-    answer_out(&mut client, link, HIGHER, &sdp(1, "AA", "u1"));
-    client.link_state(link, LinkState::Connected);
-    client.link_state(link, LinkState::Failed);
-    client.advance_ms(300);
-    let taken = answer_out(&mut client, link, HIGHER, &sdp(1, "AA", "u2"));
-    assert_eq!(kinds(&taken.messages(HIGHER)), ["answer"]);
-    client.link_state(link, LinkState::Connecting);
-    client.link_state(link, LinkState::Connected);
-    for _ in 0..6 {
-        client.frame(&ServerFrame::Pong);
-        assert!(client.advance_ms(10_000).links.is_empty());
-    }
-}
-
-#[test]
-fn a_restart_waits_for_signalling() {
-    let (mut client, link) = with_camera(LOWER);
-    let offer = parlor_description(SdpKind::Offer, "their offer");
-    let negotiation = client.message(LOWER, &offer).negotiation().expect("accepted");
-    client.described(link, negotiation, SdpKind::Answer, "our answer");
-    client.link_state(link, LinkState::Connected);
-    client.closed(1006);
-    assert!(client.link_state(link, LinkState::Failed).links.is_empty());
-    assert!(client.advance_ms(200).links.is_empty());
-}
-
-#[test]
-fn an_offer_lost_with_the_connection_is_sent_again_on_a_kept_link() {
-    let (mut client, link) = with_camera(LOWER);
-    let offer = parlor_description(SdpKind::Offer, "their offer");
-    let negotiation = client.message(LOWER, &offer).negotiation().expect("accepted");
-    client.described(link, negotiation, SdpKind::Answer, "our answer");
-    client.link_state(link, LinkState::Connected);
-    offer_out(&mut client, link);
-    client.closed(1006);
-    client.advance_ms(1000);
-    client.welcome(ME);
-    client.ack();
-    let taken = client.presence(&[LOWER], &[]);
-    assert_eq!(kinds(&taken.messages(LOWER)), ["metadata", "metadata", "offer"]);
-    assert!(taken.links.is_empty());
-}
-
-#[test]
-fn needs_that_arise_while_signalling_is_down_are_met_when_it_is_back() {
-    let (mut client, link) = with_camera(LOWER);
-    let offer = parlor_description(SdpKind::Offer, "their offer");
-    let negotiation = client.message(LOWER, &offer).negotiation().expect("accepted");
-    client.described(link, negotiation, SdpKind::Answer, "our answer");
-    client.link_state(link, LinkState::Connected);
-    client.closed(1006);
-    client.command(Command::AddTrack { stream: StreamId::new(10), track: track(30, MediaKind::Audio) });
-    assert!(client.link(link, LinkEvent::NegotiationNeeded).links.is_empty());
-    client.advance_ms(1000);
-    client.welcome(ME);
-    client.ack();
-    assert!(creates_offer(&client.presence(&[LOWER], &[])));
-}
-
-#[test]
-fn a_peer_without_the_extension_is_told_of_it_all_the_same() {
-    let (mut client, link) = without_tracks(LOWER);
-    let taken = answer_out(&mut client, link, LOWER, "their offer");
-    let sdk = description(SdpKind::Answer, "our answer");
-    let parlor = parlor_description(SdpKind::Answer, "our answer");
-    assert!(!taken.messages(LOWER).contains(&sdk));
-    assert!(taken.messages(LOWER).contains(&parlor));
 }

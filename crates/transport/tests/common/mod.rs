@@ -46,7 +46,8 @@ pub fn track(side: usize, id: TrackId) -> LocalTrack {
         CAMERA => (MediaKind::Video, "camera", "cam"),
         _ => (MediaKind::Video, "screen", "scr"),
     };
-    LocalTrack { id, kind, msid_stream: format!("{stream}-{side}"), msid_track: format!("{name}-{side}") }
+    let (msid_stream, msid_track) = (format!("{stream}-{side}"), format!("{name}-{side}"));
+    LocalTrack { id, kind, msid_stream, msid_track, codec: None }
 }
 
 /// What a test decides about a datagram on the wire.

@@ -133,7 +133,7 @@ pub enum Event {
         /// What failed.
         message: String,
     },
-    /// A token is needed to connect; answer with [`super::Session::provide_token`].
+    /// A token is needed to connect; answer with [`Session::provide_token`](crate::api::Session::provide_token).
     TokenNeeded {
         /// The request to answer.
         request: RequestId,

@@ -33,7 +33,7 @@ pub fn write_png(frame: &VideoFrame, path: &Path) -> Result<()> {
 pub struct Reference(Mutex<device::Reference>);
 
 impl Reference {
-    /// Opens a VP8 file in IVF that somebody in the call plays with [`super::FileMode::Decode`].
+    /// Opens a VP8 file in IVF that somebody in the call plays with [`FileMode::Decode`](crate::shell::FileMode::Decode).
     ///
     /// # Errors
     ///

@@ -13,8 +13,8 @@ pub enum Credential {
     ApiKey(Secret),
     /// A token that the app's backend made.
     Token(Secret),
-    /// Tokens on demand: each connection raises [`super::Event::TokenNeeded`], answered by
-    /// [`super::Session::provide_token`].
+    /// Tokens on demand: each connection raises [`Event::TokenNeeded`](crate::api::Event::TokenNeeded), answered by
+    /// [`Session::provide_token`](crate::api::Session::provide_token).
     TokenOnDemand,
 }
 

@@ -15,14 +15,14 @@ use crate::device::{IvfRecorder, OggRecorder, WavRecorder};
 const CHANNELS: u16 = 2;
 
 /// A sink that writes a file.
-pub(super) enum Recording {
+pub(crate) enum Recording {
     Video(Arc<dyn VideoSink>),
     Audio(Arc<dyn AudioSink>),
 }
 
 impl Recording {
     /// Makes the file and the sink for it; the end of the name says which.
-    pub(super) fn create(path: &Path) -> Result<Self> {
+    pub(crate) fn create(path: &Path) -> Result<Self> {
         let failed = |error: io::Error| {
             Error::new(Status::MediaFile, format!("{} cannot be written: {error}", path.display()))
         };
