@@ -74,6 +74,9 @@ pub(crate) struct Negotiation {
     restart_wanted: bool,
     /// Whether an offer of ours gave way to the peer's, and is needed after all if that comes to nothing.
     owed: bool,
+    /// Whether the link may still wait for the answer to a restart that was given up. When the restart proves
+    /// needless, an ordinary offer takes its place, as it may have carried more than the restart.
+    dangling: bool,
     /// The offer that waits for its answer.
     offer: String,
     hold_until: Option<Time>,
@@ -96,6 +99,7 @@ impl Negotiation {
             empty: false,
             restart_wanted: false,
             owed: false,
+            dangling: false,
             offer: String::new(),
             hold_until: polite.then(|| now + POLITE_HOLD),
             retry_at: None,
@@ -148,6 +152,14 @@ impl Negotiation {
         self.advance(now, up);
     }
 
+    /// The link is connected, whatever became of restarts.
+    pub(crate) fn link_connected(&mut self, now: Time, up: bool) {
+        if std::mem::take(&mut self.dangling) {
+            self.needed = true;
+            self.advance(now, up);
+        }
+    }
+
     /// The peer offered. Returns whether the offer counts, now or later.
     pub(crate) fn offer_received(&mut self, now: Time, sdp: String) -> bool {
         match self.state {
@@ -194,7 +206,8 @@ impl Negotiation {
 
     /// The link applied an answer.
     pub(crate) fn answer_accepted(&mut self, now: Time, negotiation: u64, up: bool) {
-        if negotiation == self.last && matches!(self.state, State::Applying { .. }) {
+        // When the link took so long that the answer was given up, it counts all the same.
+        if negotiation == self.last && matches!(self.state, State::Applying { .. } | State::Offered { .. }) {
             self.settle(now, up);
         }
     }
@@ -223,6 +236,7 @@ impl Negotiation {
         };
         self.steps.push_back(Step::Failed { reason, restart });
         if restart {
+            self.dangling = true;
             self.enter(now, State::Stable);
         } else if self.may_try_again(now) {
             let applying = matches!(self.state, State::Applying { .. });
@@ -284,6 +298,7 @@ impl Negotiation {
         }
         let restart = std::mem::take(&mut self.restart_wanted);
         self.needed = false;
+        self.dangling = false;
         self.hold_until = None;
         self.retry_at = None;
         self.last += 1;
@@ -304,6 +319,7 @@ impl Negotiation {
     fn settle(&mut self, now: Time, up: bool) {
         self.enter(now, State::Stable);
         self.owed = false;
+        self.dangling = false;
         self.empty = false;
         self.failures = 0;
         self.steps.push_back(Step::Settled);
@@ -317,6 +333,7 @@ impl Negotiation {
         };
         self.steps.push_back(Step::Unanswered { restart });
         if restart {
+            self.dangling = true;
             self.enter(now, State::Stable);
         } else if self.may_try_again(now) {
             self.enter(now, State::Offered { restart });

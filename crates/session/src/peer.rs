@@ -353,17 +353,24 @@ impl Peer {
                     self.candidates.rewind();
                     self.told.clear();
                     if restart {
-                        self.recovery.restart_failed(context.now);
+                        self.restart_failed(context);
                     }
                 }
                 Step::Settled => self.recovery.negotiated(context.now),
                 Step::Failed { reason, restart } => {
                     self.report(context, reason);
                     if restart {
-                        self.recovery.restart_failed(context.now);
+                        self.restart_failed(context);
                     }
                 }
             }
+        }
+    }
+
+    fn restart_failed(&mut self, context: &Context<'_>) {
+        self.recovery.restart_failed(context.now);
+        if self.link_state == LinkState::Connected {
+            self.negotiation.link_connected(context.now, context.up);
         }
     }
 
@@ -414,6 +421,7 @@ impl Peer {
                 // While signalling is lost, what happens to a link that will be replaced is of no interest.
                 self.resetting &= !context.up;
                 self.recovery.link_connected();
+                self.negotiation.link_connected(context.now, context.up);
             }
             LinkState::Failed => self.recovery.link_failed(context.now),
             LinkState::Closed => self.replace_at = Some(context.now + REPLACE_DELAY),

@@ -364,6 +364,16 @@ fn a_link_that_never_answers_a_command_counts_as_failed() {
 }
 
 #[test]
+fn an_answer_that_the_link_takes_very_late_settles_the_negotiation() {
+    let (mut client, link) = with_camera(LOWER);
+    let negotiation = offer_out(&mut client, link);
+    client.answer(LOWER, "their answer");
+    assert_eq!(problems(&client.advance_ms(15_000)), 1);
+    client.link(link, LinkEvent::AnswerAccepted { negotiation });
+    assert!(client.advance_ms(10_000).messages(LOWER).is_empty(), "there is nothing to offer again");
+}
+
+#[test]
 fn a_bad_offer_costs_nothing_but_a_report_even_when_ours_was_due() {
     let (mut client, link) = with_camera(HIGHER);
     client.link(link, LinkEvent::NegotiationNeeded);
@@ -379,7 +389,6 @@ fn answers_and_results_that_nobody_waits_for_are_ignored() {
     assert!(client.answer(LOWER, "an answer to nothing").links.is_empty());
     let negotiation = offer_out(&mut client, link);
     for event in [
-        LinkEvent::AnswerAccepted { negotiation },
         LinkEvent::LocalDescription { negotiation, kind: SdpKind::Answer, sdp: "what".to_owned() },
         LinkEvent::NegotiationFailed { negotiation: negotiation + 1, reason: String::new() },
         LinkEvent::AnswerAccepted { negotiation: negotiation + 1 },

@@ -51,6 +51,25 @@ fn a_failed_link_is_restarted_at_once_then_with_growing_pauses_and_ends_with_one
 }
 
 #[test]
+fn a_restart_that_proves_needless_before_its_answer_is_followed_by_an_ordinary_offer() {
+    for connected_first in [true, false] {
+        let (mut client, link) = with_camera(LOWER);
+        answer_out(&mut client, link, LOWER, "their offer");
+        client.link_state(link, LinkState::Connected);
+        let negotiation = client.link_state(link, LinkState::Failed).negotiation().expect("a restart");
+        client.described(link, negotiation, SdpKind::Offer, "our offer");
+        let taken = if connected_first {
+            client.link_state(link, LinkState::Connected);
+            client.advance_ms(15_000)
+        } else {
+            client.advance_ms(15_000);
+            client.link_state(link, LinkState::Connected)
+        };
+        assert!(creates_offer(&taken), "the link still waits for an answer");
+    }
+}
+
+#[test]
 fn the_polite_side_of_a_failed_link_lets_the_other_restart() {
     let (mut client, link) = with_camera(HIGHER);
     answer_out(&mut client, link, HIGHER, &sdp(1, "AA", "u1"));

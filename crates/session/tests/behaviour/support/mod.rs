@@ -190,7 +190,7 @@ impl Client {
     }
 
     pub fn welcome(&mut self, own: &str) -> Taken {
-        self.frame(&welcome(own))
+        self.frame(&welcome(own, 1000))
     }
 
     /// Acknowledges the latest request.
@@ -268,12 +268,12 @@ impl Client {
     }
 }
 
-pub fn welcome(own: &str) -> ServerFrame {
+pub fn welcome(own: &str, max_message_size: u64) -> ServerFrame {
     ServerFrame::Welcome(Welcome {
         peer_id: own.to_owned(),
         expires_at: None,
         server_time: 1_800_000_000,
-        max_message_size: 1000,
+        max_message_size,
         metadata: None,
     })
 }

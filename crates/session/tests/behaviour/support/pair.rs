@@ -242,7 +242,7 @@ impl Pair {
                     this.up.clear();
                     this.down = VecDeque::from([
                         SignalEvent::Opened,
-                        SignalEvent::Text(welcome(NAMES[node]).to_json()),
+                        SignalEvent::Text(welcome(NAMES[node], 65_536).to_json()),
                     ]);
                 }
                 Output::Signal(SignalCommand::Send(text)) => {
