@@ -1,5 +1,7 @@
 //! What is wrong is answered clearly, and nobody else notices.
 
+#![allow(clippy::unwrap_used)] // helpers of tests are tests
+
 mod support;
 
 use std::net::TcpListener;

@@ -1,8 +1,14 @@
 //! Calls between sessions of this process over real sockets and a real server.
 
+#![allow(clippy::unwrap_used)] // helpers of tests are tests
+
 mod support;
 
-use parlor::api::{Event, MediaKind, PeerState, SessionState};
+use std::path::Path;
+
+use parlor::api::{
+    AudioSource, Codec, Event, FileMode, MediaKind, MediaStream, PeerState, SessionState, VideoSource,
+};
 use support::{Caller, TestServer, small_stream};
 
 #[test]
@@ -134,4 +140,55 @@ fn three_peers_form_a_full_mesh() {
 #[test]
 fn five_peers_form_a_full_mesh() {
     full_mesh(5);
+}
+
+/// Returns the codecs of all tracks that a caller receives.
+fn codecs(caller: &Caller) -> Vec<Option<Codec>> {
+    let seen = caller.seen();
+    let tracks = seen.events.iter().filter_map(|event| match event {
+        Event::TrackAdded { track, .. } => Some(caller.session.track_stats(*track).unwrap().codec),
+        _ => None,
+    });
+    tracks.collect()
+}
+
+#[test]
+fn h264_is_sent_where_both_want_it() {
+    let server = TestServer::start();
+    let callers = [(); 2].map(|()| {
+        let mut config = server.config();
+        config.video_codecs = vec![Codec::H264];
+        Caller::new(config)
+    });
+    for caller in &callers {
+        caller.session.add_stream(&small_stream(), None).unwrap();
+        caller.session.join("test/h264").unwrap();
+    }
+    for caller in &callers {
+        caller.wait("30 pictures", |seen| seen.tracks_with_pictures(30) == 1);
+        assert!(codecs(caller).contains(&Some(Codec::H264)));
+    }
+}
+
+#[test]
+fn a_file_is_passed_through_as_it_is_even_where_another_codec_is_preferred() {
+    let server = TestServer::start();
+    let media = Path::new(env!("CARGO_MANIFEST_DIR")).join("examples/media");
+    let stream = MediaStream::new();
+    let clip = VideoSource::from_file(&media.join("bunny.ivf"), FileMode::Passthrough).unwrap();
+    stream.add_video(&clip).unwrap();
+    let speech = AudioSource::from_file(&media.join("speech.ogg"), FileMode::Passthrough).unwrap();
+    stream.add_audio(&speech).unwrap();
+    let [plays, watches] = [(); 2].map(|()| {
+        let mut config = server.config();
+        config.video_codecs = vec![Codec::H264, Codec::Vp8];
+        Caller::new(config)
+    });
+    plays.session.add_stream(&stream, None).unwrap();
+    plays.session.join("test/file").unwrap();
+    watches.session.join("test/file").unwrap();
+    watches.wait("pictures and speech", |seen| {
+        seen.tracks_with_pictures(30) == 1 && seen.tracks_with_sound(10_000) == 1
+    });
+    assert_eq!(codecs(&watches), [Some(Codec::Vp8), Some(Codec::Opus)]);
 }

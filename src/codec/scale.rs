@@ -68,7 +68,7 @@ fn positions(from: usize, to: usize) -> Vec<Position> {
     (0..to)
         .map(|index| {
             // The centre of the output sample in units of 1/256 input samples, relative to the first centre.
-            let centre = ((2 * index + 1) * from << FRACTION) / (2 * to);
+            let centre = (((2 * index + 1) * from) << FRACTION) / (2 * to);
             let centre = centre.saturating_sub(1 << (FRACTION - 1));
             let first = (centre >> FRACTION).min(last);
             Position { first, second: (first + 1).min(last), weight: (centre & 0xff) as u32 }

@@ -198,12 +198,11 @@ impl Network {
     fn read_sockets(&mut self, now: Time) {
         let keys: Vec<_> = self.sessions.keys().copied().collect();
         for key in keys {
-            loop {
-                let Some((session, mut context, buffers)) = self.parts(key) else { break };
-                if !session.receive(now, &mut context, buffers) {
-                    break;
-                }
-                // What a batch causes goes out before the next is read.
+            // What a batch causes goes out before the next is read.
+            while self
+                .parts(key)
+                .is_some_and(|(session, mut context, buffers)| session.receive(now, &mut context, buffers))
+            {
                 self.settle(clock::now());
             }
         }

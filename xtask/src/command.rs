@@ -9,9 +9,19 @@ use crate::Result;
 use crate::project::root;
 
 /// Prepares a program to be run in the workspace's folder.
+///
+/// What cargo told this process about the package `xtask` is kept from it: build scripts that look at those
+/// variables, such as ring's, would run again, and all that depends on them be built again, each time that cargo is
+/// called once from here and once by hand.
 pub fn new(program: impl AsRef<OsStr>) -> Command {
     let mut command = Command::new(program);
     command.current_dir(root());
+    for (name, _) in env::vars_os() {
+        let name = name.to_string_lossy();
+        if name.starts_with("CARGO_PKG_") || name.starts_with("CARGO_MANIFEST_") {
+            command.env_remove(&*name);
+        }
+    }
     command
 }
 

@@ -31,7 +31,8 @@ pub fn licences() -> Result {
             println!("licences not checked: no cargo-deny (`cargo install cargo-deny --locked`)");
             return Ok(());
         }
-        let arguments = ["install", "cargo-deny", "--locked", "--version", "0.20.2", "--quiet"];
+        // Unoptimised: it runs once, and optimising it would take longer than all else.
+        let arguments = ["install", "cargo-deny", "--locked", "--version", "0.20.2", "--quiet", "--debug"];
         command::run(command::cargo().args(arguments))?;
     }
     let arguments = ["deny", "--workspace", "--log-level", "error", "check", "licenses", "bans", "sources"];

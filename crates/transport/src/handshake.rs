@@ -97,7 +97,10 @@ impl Handshake {
             return Verdict::Take;
         }
         let messages = messages(datagram);
-        if !messages.is_empty() && messages.iter().all(|message| self.seen.contains(message)) {
+        let is_known = !messages.is_empty() && messages.iter().all(|message| self.seen.contains(message));
+        // Without a flight of ours there is nothing to send again: what came first, came before the stack had
+        // started and was lost on it.
+        if is_known && !self.flight.is_empty() {
             return Verdict::Repetition;
         }
         if self.seen.len() < MAX_MESSAGES {
@@ -188,6 +191,15 @@ mod tests {
             (0..5_000).filter(|&at| !handshake.due(ms(at), RTT, false).is_empty()).collect();
         assert_eq!(times, [80, 240, 560, 1_200]);
         assert_eq!(handshake.next(RTT), None);
+    }
+
+    #[test]
+    fn what_came_before_the_stack_had_started_is_taken_when_it_comes_again() {
+        let mut handshake = Handshake::default();
+        assert_eq!(handshake.received(&record(0)), Verdict::Take);
+        assert_eq!(handshake.received(&record(0)), Verdict::Take, "the stack has said nothing to it yet");
+        handshake.sent(ms(10), &flight(b"answer"));
+        assert_eq!(handshake.received(&record(0)), Verdict::Repetition);
     }
 
     #[test]

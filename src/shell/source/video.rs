@@ -312,17 +312,24 @@ impl Encoding {
     }
 }
 
+/// A running encoder and what it was told.
+struct ActiveEncoder {
+    encoder: Box<dyn VideoEncoder>,
+    size: (u32, u32),
+    frames_per_second: u32,
+}
+
 /// What the encoder thread holds.
 struct Encoder<'a> {
     encoding: &'a Encoding,
-    encoder: Option<(Box<dyn VideoEncoder>, (u32, u32), u32)>,
+    active: Option<ActiveEncoder>,
     rate: FrameRate,
     last: Time,
 }
 
 impl<'a> Encoder<'a> {
     fn new(encoding: &'a Encoding) -> Self {
-        Self { encoding, encoder: None, rate: FrameRate::default(), last: Time::ZERO }
+        Self { encoding, active: None, rate: FrameRate::default(), last: Time::ZERO }
     }
 
     fn run(mut self) {
@@ -338,7 +345,7 @@ impl<'a> Encoder<'a> {
                 Ok(None) => {}
                 Err(error) => {
                     tracing::warn!(%error, "a picture could not be encoded");
-                    self.encoder = None;
+                    self.active = None;
                     let mut state = self.encoding.lock();
                     let ids: Vec<_> = state.subscribers.iter().map(|s| s.id).collect();
                     for id in ids {
@@ -384,20 +391,23 @@ impl<'a> Encoder<'a> {
         let size = (frame.width(), frame.height());
         let frames_per_second = self.rate.frames_per_second();
         let rate = target_rate(size.0, size.1, frames_per_second);
-        match &mut self.encoder {
-            Some((encoder, current, at)) if *current == size => {
+        let active = match self.active.take() {
+            Some(mut active) if active.size == size => {
                 // A new target on every small wobble would only disturb the rate control.
-                if frames_per_second.abs_diff(*at) * 10 > *at {
-                    encoder.set_target(rate, frames_per_second)?;
-                    *at = frames_per_second;
+                let change = frames_per_second.abs_diff(active.frames_per_second);
+                if change * 10 > active.frames_per_second {
+                    active.encoder.set_target(rate, frames_per_second)?;
+                    active.frames_per_second = frames_per_second;
                 }
+                active
             }
             _ => {
                 let settings = EncoderSettings { width: size.0, height: size.1, rate, frames_per_second };
-                self.encoder = Some((video_encoder(self.encoding.codec, settings)?, size, frames_per_second));
+                let encoder = video_encoder(self.encoding.codec, settings)?;
+                ActiveEncoder { encoder, size, frames_per_second }
             }
-        }
-        let (encoder, ..) = self.encoder.as_mut().expect("made above");
+        };
+        let ActiveEncoder { encoder, .. } = self.active.insert(active);
         encoder.encode(frame, keyframe)
     }
 }

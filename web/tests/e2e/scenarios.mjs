@@ -12,8 +12,8 @@ const NATIVE_SECONDS = 20;
 
 /** Each scenario fails by throwing, and returns what it saw in a few words. */
 export const scenarios = [
-  { name: "two tabs see and hear each other", test: twoTabs },
-  { name: "a tab that leaves is gone for the other, and can come back", test: leaveAndReturn },
+  { name: "two tabs see and hear each other", tabsOnly: true, test: twoTabs },
+  { name: "a tab that leaves is gone for the other, and can come back", tabsOnly: true, test: leaveAndReturn },
   { name: "a tab without camera, behind mDNS names, joins as a viewer and says so", test: viewer },
   { name: "a refused key is explained", test: refusedKey },
   { name: "a tab and the native engine, the tab polite", needsNative: true, test: (it) => withNative(it, true) },
