@@ -6,7 +6,7 @@ use std::thread::{self, ThreadId};
 /// Holds a callback object that one media thread calls and any thread may replace.
 ///
 /// Once [`Slot::set`] has returned the object before is not called any more, unless `set` ran inside that very
-/// call. The object itself is dropped outside every lock, since its drop may run the app's code.
+/// call. It was dropped by then, unless somebody else holds it too.
 pub(crate) struct Slot<T: ?Sized> {
     object: Mutex<Option<Arc<T>>>,
     /// Held during a call, so that `set` can wait for it.
@@ -43,9 +43,11 @@ impl<T: ?Sized> Slot<T> {
         let Some(object) = self.get() else { return };
         *lock(&self.caller) = Some(thread::current().id());
         let outcome = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| call(&object)));
+        // While `calling` is held, so that an object that was replaced meanwhile is gone, its file complete, when
+        // `set` returns; while `caller` is set, since its drop may run the app's code and come back here.
+        drop(object);
         *lock(&self.caller) = None;
         drop(guard);
-        drop(object);
         if outcome.is_err() {
             tracing::error!("a media callback panicked");
         }
