@@ -54,6 +54,8 @@ impl World {
         NewConnection {
             connection,
             app: AppId::new(1),
+            key: KeyId::new("pk_test"),
+            expires_at: None,
             grants: Arc::new(Grants {
                 channels: vec![Pattern::parse("**").expect("the pattern for everything is one")],
                 actions: Actions::all(),
@@ -76,6 +78,7 @@ impl World {
                 hub::Output::Send { connection, text } => (connection, ToSession::Text(text.to_string())),
                 hub::Output::Ping { connection, payload } => (connection, ToSession::Ping(payload)),
                 hub::Output::Close { connection, code, .. } => (connection, ToSession::Closed(code.get())),
+                hub::Output::Lifecycle { .. } => continue,
             };
             let closes = matches!(what, ToSession::Closed(_));
             if let Some(&node) = self.connections.get(&connection) {
