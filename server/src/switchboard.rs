@@ -1,12 +1,14 @@
 //! Where sockets and hub meet: the hub behind a mutex, its clock, its timers, and a queue for each socket.
 
+mod operator;
+
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use axum::extract::ws::Utf8Bytes;
-use hub::{AppId, ConnectionId, Grants, Hub, Input, NewConnection, Output};
+use hub::{ConnectionId, Hub, Input, NewConnection, Output};
 use protocol::ice::{self, IceServer};
 use protocol::{CloseCode, Map, Welcome, limits::MAX_MESSAGE_SIZE};
 use serde_json::Value;
@@ -15,11 +17,9 @@ use tokio::time::Instant;
 use units::Time;
 use uuid::Uuid;
 
-use crate::auth::Refusal;
+use self::operator::LifecycleFeed;
+use crate::auth::{Admission, Refusal};
 use crate::limits::{MAX_QUEUED_BYTES, QUEUED_FRAME_OVERHEAD, RETRY_AFTER_MS};
-
-/// All keys of a configuration belong to one tenant.
-const APP: AppId = AppId::new(1);
 
 /// The sockets' way to the hub and the hub's way to the sockets.
 #[derive(Debug)]
@@ -28,7 +28,8 @@ pub(crate) struct Switchboard {
     epoch: Instant,
     /// Wakes the timer task when a deadline comes up that is earlier than the one it sleeps for.
     earlier_deadline: Notify,
-    welcome_metadata: Option<Map>,
+    /// What goes into the metadata of a welcome.
+    ice_servers: Option<Value>,
     max_connections: usize,
 }
 
@@ -39,6 +40,7 @@ struct State {
     last_connection: u64,
     /// What the timer task sleeps for.
     armed: Option<Time>,
+    lifecycle: LifecycleFeed,
     is_shutting_down: bool,
 }
 
@@ -96,49 +98,62 @@ impl Receiver {
 
 impl Switchboard {
     pub(crate) fn new(hub: hub::Config, ice_servers: &[IceServer], max_connections: usize) -> Self {
-        let welcome_metadata = (!ice_servers.is_empty()).then(|| {
-            let list = ice_servers.iter().map(IceServer::to_value).collect();
-            Map::from_iter([(ice::METADATA_KEY.to_owned(), Value::Array(list))])
-        });
+        let ice_servers = (!ice_servers.is_empty())
+            .then(|| Value::Array(ice_servers.iter().map(IceServer::to_value).collect()));
         Self {
             state: Mutex::new(State {
                 hub: Hub::new(hub),
                 sockets: HashMap::new(),
                 last_connection: 0,
                 armed: None,
+                lifecycle: LifecycleFeed::default(),
                 is_shutting_down: false,
             }),
             epoch: Instant::now(),
             earlier_deadline: Notify::new(),
-            welcome_metadata,
+            ice_servers,
             max_connections,
         }
     }
 
     /// Registers a socket whose client was admitted. The welcome is in its queue when this returns.
-    pub(crate) fn connect(&self, grants: Arc<Grants>) -> Result<(ConnectionId, Receiver), Refusal> {
+    pub(crate) fn connect(&self, admission: Admission) -> Result<(ConnectionId, Receiver), Refusal> {
         let mut state = self.lock();
         if state.is_shutting_down {
-            return Err(Refusal { code: CloseCode::GOING_AWAY, reason: "server shutdown" });
+            return Err(Refusal::Close { code: CloseCode::GOING_AWAY, reason: "server shutdown" });
         }
         if state.sockets.len() >= self.max_connections {
-            return Err(Refusal { code: CloseCode::OVER_CONCURRENT_LIMIT, reason: "too many connections" });
+            return Err(Refusal::Close {
+                code: CloseCode::OVER_CONCURRENT_LIMIT,
+                reason: "too many connections",
+            });
         }
         state.last_connection += 1;
         let connection = ConnectionId::new(state.last_connection);
         let (sender, receiver) = mpsc::unbounded_channel();
         let queued_bytes = Arc::new(AtomicUsize::new(0));
         state.sockets.insert(connection, Sender { queue: sender, queued_bytes: Arc::clone(&queued_bytes) });
+        let Admission { app, key, grants, peer_id, peer_metadata, metadata, expires_at, turn } = admission;
+        let unix_now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
         let welcome = Welcome {
-            peer_id: Uuid::new_v4().to_string(),
-            expires_at: None,
-            server_time: SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs(),
+            peer_id: peer_id.unwrap_or_else(|| Uuid::new_v4().to_string()),
+            expires_at,
+            server_time: unix_now.as_secs(),
             max_message_size: MAX_MESSAGE_SIZE as u64,
-            metadata: self.welcome_metadata.clone(),
+            metadata: self.welcome_metadata(metadata, turn),
         };
-        let new = NewConnection { connection, app: APP, grants, peer_metadata: None, welcome };
+        let expires_at = expires_at.map(|at| self.now() + Duration::from_secs(at).saturating_sub(unix_now));
+        let new = NewConnection { connection, app, key, grants, expires_at, peer_metadata, welcome };
         self.run(&mut state, Input::Connected(new));
         Ok((connection, Receiver { queue: receiver, queued_bytes }))
+    }
+
+    /// Puts the server's ICE servers into what the credential says, unless it brings its own.
+    fn welcome_metadata(&self, own: Option<Map>, turn: bool) -> Option<Map> {
+        let Some(ice_servers) = self.ice_servers.as_ref().filter(|_| turn) else { return own };
+        let mut metadata = own.unwrap_or_default();
+        metadata.entry(ice::METADATA_KEY).or_insert_with(|| ice_servers.clone());
+        Some(metadata)
     }
 
     /// Tells the hub what happened.
@@ -182,7 +197,7 @@ impl Switchboard {
     }
 
     fn run(&self, state: &mut State, input: Input) {
-        let now = Time::from_micros(u64::try_from(self.epoch.elapsed().as_micros()).unwrap_or(u64::MAX));
+        let now = self.now();
         state.hub.handle(now, input);
         // A broadcast is one text in many outputs: it is copied once and then shared.
         let mut shared: Option<(Arc<str>, Utf8Bytes)> = None;
@@ -203,6 +218,10 @@ impl Switchboard {
                     }
                     continue;
                 }
+                Output::Lifecycle { app, event } => {
+                    state.lifecycle.publish(app, event);
+                    continue;
+                }
             };
             let is_full = state.sockets.get(&connection).is_some_and(|sender| !sender.send(outgoing));
             if is_full {
@@ -217,6 +236,11 @@ impl Switchboard {
             state.armed = next;
             self.earlier_deadline.notify_one();
         }
+    }
+
+    /// Reads the hub's clock.
+    fn now(&self) -> Time {
+        Time::from_micros(u64::try_from(self.epoch.elapsed().as_micros()).unwrap_or(u64::MAX))
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
