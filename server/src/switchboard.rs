@@ -141,6 +141,9 @@ impl Switchboard {
             server_time: unix_now.as_secs(),
             max_message_size: MAX_MESSAGE_SIZE as u64,
             metadata: self.welcome_metadata(metadata, turn),
+            epoch: None,
+            resume: None,
+            resumed: false,
         };
         let expires_at = expires_at.map(|at| self.now() + Duration::from_secs(at).saturating_sub(unix_now));
         let new = NewConnection { connection, app, key, grants, expires_at, peer_metadata, welcome };

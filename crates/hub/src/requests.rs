@@ -215,7 +215,8 @@ impl Hub {
         }
         let identity = Arc::clone(&state.identity);
         let from = identity.peer.to_string();
-        let frame = ServerFrame::Direct { from, data, from_metadata: identity.metadata.clone() };
+        let frame =
+            ServerFrame::Direct { from, data, from_metadata: identity.metadata.clone(), cursor: None };
         self.deliver(receiver, &frame.to_json().into(), About::Direct { through });
         Ok(())
     }

@@ -95,6 +95,9 @@ impl World {
                 server_time: 1_800_000_000,
                 max_message_size: 65_536,
                 metadata: None,
+                epoch: None,
+                resume: None,
+                resumed: false,
             },
         }));
     }
@@ -227,7 +230,7 @@ pub fn presence(channel: &str, joined: &[&str], left: &[&str]) -> Event {
 }
 
 pub fn direct(from: &str, data: Value) -> Event {
-    Event::Frame(ServerFrame::Direct { from: from.to_owned(), data, from_metadata: None })
+    Event::Frame(ServerFrame::Direct { from: from.to_owned(), data, from_metadata: None, cursor: None })
 }
 
 pub fn message(channel: &str, from: &str, data: Value) -> Event {

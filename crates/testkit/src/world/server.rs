@@ -67,6 +67,9 @@ impl World {
                 server_time: self.now.as_millis() / 1000,
                 max_message_size: 65_536,
                 metadata: None,
+                epoch: None,
+                resume: None,
+                resumed: false,
             },
         }
     }
