@@ -7,7 +7,7 @@ use clap::Args;
 use parlor::api::{Error, Result, Status};
 use parlor::net::{NetConfig, Poller, ReceiveBuffers, Sockets};
 use serde_json::{Value, json};
-use transport::{Certificate, ChannelOptions, Link, LinkConfig, LinkError, LinkEvent, LocalCandidate};
+use transport::{Certificate, Link, LinkConfig, LinkError, LinkEvent, LocalCandidate};
 use units::Time;
 
 use super::{OutputArgs, failed, percentile, print, tenth};
