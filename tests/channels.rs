@@ -23,7 +23,7 @@ fn pair(server: &TestServer) -> ([Caller; 2], PeerId) {
 
 fn opened(seen: &Seen) -> Option<(ChannelId, String, bool)> {
     seen.events.iter().find_map(|event| match event {
-        Event::ChannelOpened { channel, label, incoming, .. } => Some((*channel, label.clone(), *incoming)),
+        Event::ChannelOpen { channel, label, incoming, .. } => Some((*channel, label.clone(), *incoming)),
         _ => None,
     })
 }

@@ -117,7 +117,7 @@ pub enum Event {
     },
     /// A data channel is open: one of this session's, for the first time or again after `connection-reset`, or one
     /// that the peer opened.
-    ChannelOpened {
+    ChannelOpen {
         /// The peer at the other end.
         peer: PeerId,
         /// The channel.
@@ -146,7 +146,7 @@ pub enum Event {
         channel: ChannelId,
     },
     /// A data channel is closed for good, or could not be opened.
-    ChannelClosed {
+    ChannelClose {
         /// The peer at the other end.
         peer: PeerId,
         /// The channel.
@@ -205,10 +205,10 @@ impl Event {
             Self::TrackAdded { .. } => "track-added",
             Self::TrackRemoved { .. } => "track-removed",
             Self::Data { .. } => "data",
-            Self::ChannelOpened { .. } => "channel-open",
+            Self::ChannelOpen { .. } => "channel-open",
             Self::ChannelMessage { .. } => "channel-message",
             Self::ChannelWritable { .. } => "channel-writable",
-            Self::ChannelClosed { .. } => "channel-close",
+            Self::ChannelClose { .. } => "channel-close",
             Self::RequestDone { .. } => "request-done",
             Self::ConnectionReset { .. } => "connection-reset",
             Self::NegotiationError { .. } => "negotiation-error",

@@ -52,11 +52,11 @@ pub(super) fn translate(event: Decided, shared: &Shared) -> Option<Event> {
             Event::TrackRemoved { peer, stream, track }
         }
         Decided::ChannelOpened { peer, channel, label, received } => {
-            Event::ChannelOpened { peer, channel, label, incoming: received.is_some() }
+            Event::ChannelOpen { peer, channel, label, incoming: received.is_some() }
         }
         Decided::ChannelClosed { peer, channel } => {
             view.channels.remove(&channel);
-            Event::ChannelClosed { peer, channel }
+            Event::ChannelClose { peer, channel }
         }
         Decided::Data { peer, data, direct, metadata } => Event::Data {
             peer,
