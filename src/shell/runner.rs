@@ -1,16 +1,16 @@
 //! One session on the network thread: carries out what its state machine asks for.
 
+mod channels;
+
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
 use protocol::ice::IceServer;
 use session::{Command as Intent, Input, LinkCommand, Output, Session, SignalCommand, SignalEvent};
-use units::{
-    ChannelId, ChannelOptions, Codec, LinkChannelId, LinkId, PeerId, ReceiverId, StreamId, Time, TrackId,
-};
+use units::{Codec, LinkId, ReceiverId, StreamId, Time, TrackId};
 
-use super::channels::{Channels, Gauge, Message};
+use super::channels::Channels;
 use super::dispatch::EventQueue;
 use super::events;
 use super::handle::Shared;
@@ -20,7 +20,6 @@ use super::receive::{RemoteAudio, RemoteTrack, RemoteVideo};
 use super::source::TrackSource;
 use super::wires::Wires;
 use crate::net::{Ready, ReceiveBuffers};
-use crate::shell;
 use crate::signal::{self, SignalClient, SignalHandle};
 
 /// How often the figures of links and tracks are renewed.
@@ -216,75 +215,6 @@ impl SessionRunner {
         }
     }
 
-    /// Opens a data channel to a peer.
-    pub(super) fn open_channel(
-        &mut self,
-        now: Time,
-        context: &mut Context<'_>,
-        (peer, channel): (PeerId, ChannelId),
-        label: String,
-        options: ChannelOptions,
-        gauge: Arc<Gauge>,
-    ) {
-        self.channels.add(channel, peer, gauge);
-        let intent = Intent::OpenChannel { channel, peer, label, options };
-        self.handle(now, context, Input::Command(intent));
-    }
-
-    /// Sends a message on a data channel, as soon as it is open and has room.
-    pub(super) fn send_channel(
-        &mut self,
-        now: Time,
-        context: &mut Context<'_>,
-        channel: ChannelId,
-        message: Message,
-    ) {
-        self.channels.push(channel, message);
-        self.flush_channel(now, context, channel);
-    }
-
-    /// Takes what the links held back while the app was behind with its data channels.
-    pub(super) fn caught_up(&mut self, now: Time, context: &mut Context<'_>) {
-        let links: Vec<LinkId> = self.links.keys().copied().collect();
-        for id in links {
-            while !self.events.is_behind()
-                && self.links.get_mut(&id).is_some_and(|runner| runner.release_datagram(now))
-            {
-                self.drain_link(now, context, id);
-            }
-        }
-    }
-
-    fn flush_channel(&mut self, now: Time, context: &mut Context<'_>, channel: ChannelId) {
-        let Some((link, _)) = self.channels.carrier(channel) else { return };
-        let Some(runner) = self.links.get_mut(&link) else { return };
-        context.touched.insert((self.key, link));
-        if let Some(peer) = self.channels.flush(now, channel, &mut runner.link) {
-            self.events.push(shell::Event::ChannelWritable { peer, channel });
-        }
-    }
-
-    fn channel_opened(
-        &mut self,
-        now: Time,
-        context: &mut Context<'_>,
-        carrier: (LinkId, LinkChannelId),
-        label: String,
-        incoming: bool,
-    ) {
-        let link = carrier.0;
-        if incoming {
-            let event = session::LinkEvent::ChannelReceived { carrier: carrier.1, label };
-            self.handle(now, context, Input::Link { link, event });
-        } else if let Some((channel, _)) = self.channels.find(carrier) {
-            let max = self.links.get(&link).map_or(0, |runner| runner.link.max_message_size());
-            self.channels.opened(carrier, max);
-            let event = session::LinkEvent::ChannelOpened { channel };
-            self.handle(now, context, Input::Link { link, event });
-            self.flush_channel(now, context, channel);
-        }
-    }
-
     /// Hears that a remote track's decoder cannot go on.
     pub(super) fn decoder_failed(
         &mut self,
@@ -333,33 +263,11 @@ impl SessionRunner {
             let (Some(runner), Some(wires)) = (self.links.get_mut(&id), &mut self.wires) else { return };
             runner.flush(wires);
             let Some(event) = runner.link.poll_event() else { return };
-            use transport::LinkEvent as Reported;
-            let event = match event {
-                Reported::ChannelOpened { channel, label, incoming } => {
-                    self.channel_opened(now, context, (id, channel), label, incoming);
-                    continue;
-                }
-                Reported::ChannelMessage { channel, binary, data } => {
-                    if let Some((channel, peer)) = self.channels.find((id, channel)) {
-                        self.events.push(shell::Event::ChannelMessage { peer, channel, binary, data });
-                    }
-                    continue;
-                }
-                Reported::ChannelWritable { channel } => {
-                    if let Some((channel, _)) = self.channels.find((id, channel)) {
-                        self.flush_channel(now, context, channel);
-                    }
-                    continue;
-                }
-                Reported::ChannelClosed { channel } => {
-                    if let Some((channel, _)) = self.channels.find((id, channel)) {
-                        let event = session::LinkEvent::ChannelClosed { channel };
-                        self.handle(now, context, Input::Link { link: id, event });
-                    }
-                    continue;
-                }
-                event => event,
+            let event = match self.take_channel_event(now, context, id, event) {
+                Some(event) => event,
+                None => continue,
             };
+            let (Some(runner), Some(wires)) = (self.links.get_mut(&id), &mut self.wires) else { return };
             if let Some(event) = runner.handle(now, context, wires, &self.sources, event) {
                 self.handle(now, context, Input::Link { link: id, event });
             }
@@ -443,29 +351,9 @@ impl SessionRunner {
                     self.close_link(now, context, id, link);
                 }
             }
-            LinkCommand::OpenChannel { channel, label, options } => {
-                let Some(runner) = self.links.get_mut(&id) else { return };
-                match runner.link.open_channel(&label, options) {
-                    Ok(carrier) => self.channels.carry(channel, (id, carrier)),
-                    Err(error) => {
-                        tracing::warn!(%error, "a data channel could not be opened");
-                        let event = session::LinkEvent::ChannelClosed { channel };
-                        context.deferred.push((self.key, id, event));
-                    }
-                }
-            }
-            LinkCommand::CloseChannel { channel } => {
-                if let Some((link, carrier)) = self.channels.carrier(channel)
-                    && let Some(runner) = self.links.get_mut(&link)
-                {
-                    runner.link.close_channel(carrier);
-                }
-            }
-            LinkCommand::RefuseChannel { carrier } => {
-                if let Some(runner) = self.links.get_mut(&id) {
-                    runner.link.close_channel(carrier);
-                }
-            }
+            LinkCommand::OpenChannel { .. }
+            | LinkCommand::CloseChannel { .. }
+            | LinkCommand::RefuseChannel { .. } => self.channel_command(context, id, command),
             command => {
                 if let Some(runner) = self.links.get_mut(&id)
                     && let Some(event) = runner.command(now, context, &self.sources, command)
