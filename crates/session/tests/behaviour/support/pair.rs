@@ -341,14 +341,17 @@ impl Pair {
             ClientFrame::Publish { channel, data, .. } => {
                 if self.members[other] {
                     let from = NAMES[node].to_owned();
-                    self.say(other, &ServerFrame::Message { channel, from, data, from_metadata: None });
+                    self.say(
+                        other,
+                        &ServerFrame::Message { channel, from, data, from_metadata: None, cursor: None },
+                    );
                 }
             }
             ClientFrame::Send { data, .. } => {
                 refused = !(self.members[node] && self.members[other]);
                 if !refused {
                     let from = NAMES[node].to_owned();
-                    self.say(other, &ServerFrame::Direct { from, data, from_metadata: None });
+                    self.say(other, &ServerFrame::Direct { from, data, from_metadata: None, cursor: None });
                 }
             }
             ClientFrame::Ping { .. } => self.say(node, &ServerFrame::Pong),
