@@ -341,10 +341,7 @@ impl Pair {
             ClientFrame::Publish { channel, data, .. } => {
                 if self.members[other] {
                     let from = NAMES[node].to_owned();
-                    self.say(
-                        other,
-                        &ServerFrame::Message { channel, from, data, from_metadata: None, cursor: None },
-                    );
+                    self.say(other, &ServerFrame::Message { channel, from, data, from_metadata: None });
                 }
             }
             ClientFrame::Send { data, .. } => {
