@@ -6,6 +6,7 @@ mod binary;
 mod entrance;
 mod files;
 mod limits;
+mod packaging;
 mod process;
 mod signalling;
 mod support;
