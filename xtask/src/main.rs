@@ -13,6 +13,7 @@ mod server;
 mod setup;
 mod test;
 mod web;
+mod workspace;
 
 use std::path::Path;
 use std::process::ExitCode;
