@@ -3,8 +3,7 @@
 use std::process::Command;
 
 /// Packages that encode or decode media, or are the engine.
-const CODECS: [&str; 7] =
-    ["opusic-sys", "openh264", "openh264-sys2", "yuv", "parlor", "parlor-media", "rtc"];
+const CODECS: [&str; 7] = ["opusic-sys", "openh264", "openh264-sys2", "yuv", "parlor", "parlor-media", "rtc"];
 
 /// Packages that the TLS of this project must not be made of.
 const OTHER_TLS: [&str; 4] = ["aws-lc-rs", "aws-lc-sys", "openssl", "openssl-sys"];

@@ -146,14 +146,8 @@ async fn no_level_of_the_log_names_a_credential_a_channel_or_a_payload() {
             }
             assert_eq!(log.contains("client turned away"), !["error", "warn"].contains(&level), "{log}");
             assert_eq!(log.contains("DEBUG"), is_detailed, "{log}");
-            if format == "json" {
-                let line: serde_json::Value = log
-                    .lines()
-                    .map(|line| serde_json::from_str(line).unwrap())
-                    .last()
-                    .unwrap_or(json!({"level": ""}));
-                assert!(line["level"].is_string(), "{line}");
-            }
+            let is_json = |line| serde_json::from_str::<serde_json::Value>(line).is_ok();
+            assert!(log.lines().all(|line| is_json(line) == (format == "json")), "{log}");
         }
     }
 }
@@ -212,8 +206,7 @@ async fn a_draining_server_is_unready_first_and_a_second_signal_ends_it() {
 
 #[tokio::test]
 async fn a_drain_ends_with_a_goodbye() {
-    let server =
-        Process::start(binary().args(["--dev", "--listen", "127.0.0.1:0", "--drain-delay-ms", "1"]));
+    let server = Process::start(binary().args(["--dev", "--listen", "127.0.0.1:0", "--drain-delay-ms", "1"]));
     let mut client = Client::connect_to(&server.url, "pk_dev").await;
     server.signal("INT");
     assert!(matches!(client.next_frame().await, ServerFrame::GoingAway { .. }));
@@ -235,8 +228,33 @@ async fn metrics_are_served_where_they_are_asked_for_and_nowhere_else() {
     ]));
     let address = server.url.strip_prefix("ws://").unwrap().parse().unwrap();
     assert_eq!(get(address, "/metrics").await.status, 404);
+    let mut ann = Client::connect_to(&server.url, "pk_dev").await;
+    ann.subscribe("secret-channel").await;
+    ann.text("nonsense").await;
+    ann.next_frame().await;
+    let mut bob = Client::connect_to(&server.url, "pk_dev").await;
+    bob.text("x".repeat(100_000)).await;
+    assert_eq!(bob.next_close().await, 1009);
+    let mut refused = Client::open(&server.url, "?key=pk_wrong").await;
+    assert_eq!(refused.next().await, Event::Close(4001));
     let answer = get(port, "/metrics").await;
     assert_eq!(answer.status, 200);
     assert!(answer.header("content-type").unwrap().starts_with("application/openmetrics-text"));
-    assert!(answer.body.contains("parlor_received_bytes_total"), "{}", answer.body);
+    for line in [
+        "parlor_connections 1",
+        "parlor_connects_total 2",
+        "parlor_joins_total 1",
+        "parlor_frames_total{kind=\"subscribe\"} 1",
+        "parlor_frames_total{kind=\"malformed\"} 1",
+        "parlor_closes_total{code=\"1009\"} 1",
+        "parlor_refusals_total{code=\"4001\"} 1",
+        "parlor_queue_cuts_total 0",
+    ] {
+        assert!(answer.body.lines().any(|metric| metric == line), "{line} is not in\n{}", answer.body);
+    }
+    let received = answer.body.lines().find_map(|line| line.strip_prefix("parlor_received_bytes_total "));
+    assert!(received.unwrap().parse::<u64>().unwrap() > 100_000, "{}", answer.body);
+    for secret in ["pk_dev", "secret-channel", &*ann.id] {
+        assert!(!answer.body.contains(secret), "{}", answer.body);
+    }
 }
