@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use protocol::ice;
+use ring::rand::{SecureRandom as _, SystemRandom};
 use tokio::net::TcpListener;
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinHandle;
@@ -123,6 +124,7 @@ impl Server {
             config.hub,
             &config.ice_servers,
             config.max_connections,
+            &resume_key(),
             Arc::clone(&metrics),
         ));
         tasks.spawn({
@@ -160,6 +162,13 @@ impl Server {
             tasks,
         })
     }
+}
+
+/// Draws a key for resume tokens that ends with the process.
+fn resume_key() -> [u8; 32] {
+    let mut key = [0; 32];
+    SystemRandom::new().fill(&mut key).expect("the system has random numbers");
+    key
 }
 
 impl ServerHandle {

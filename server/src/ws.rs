@@ -34,7 +34,7 @@ use crate::auth::{Admission, ConnectQuery, Doorkeeper, Refusal};
 use crate::config::Timing;
 use crate::limits::{CLOSE_WAIT, MAX_READ_FRAME_SIZE, READ_BUFFER_SIZE, WRITE_TIMEOUT};
 use crate::metrics::Metrics;
-use crate::switchboard::{Outgoing, Receiver, Switchboard};
+use crate::switchboard::{Outgoing, Receiver, ResumeQuery, Switchboard};
 
 /// What every socket needs.
 #[derive(Debug)]
@@ -50,6 +50,7 @@ pub(crate) struct Reception {
 pub(crate) async fn upgrade(
     State(reception): State<Arc<Reception>>,
     query: Result<Query<ConnectQuery>, QueryRejection>,
+    resume: Result<Query<ResumeQuery>, QueryRejection>,
     headers: HeaderMap,
     upgrade: WebSocketUpgrade,
 ) -> Response {
@@ -65,17 +66,24 @@ pub(crate) async fn upgrade(
         reception.metrics.refused_by_http(status);
         return (status, axum::Json(serde_json::json!({ "error": error }))).into_response();
     }
+    // One that cannot be read is as good as none.
+    let resume = resume.map(|Query(resume)| resume).unwrap_or_default();
     upgrade
         .read_buffer_size(READ_BUFFER_SIZE)
         // Everything is flushed at once, so nothing is gained by a buffer.
         .write_buffer_size(0)
         .max_frame_size(MAX_READ_FRAME_SIZE)
         .max_message_size(MAX_READ_FRAME_SIZE)
-        .on_upgrade(move |socket| async move { serve(socket, &reception, admission).await })
+        .on_upgrade(move |socket| async move { serve(socket, &reception, admission, resume).await })
 }
 
-async fn serve(mut socket: WebSocket, reception: &Reception, admission: Result<Admission, Refusal>) {
-    let connected = admission.and_then(|admission| reception.switchboard.connect(admission));
+async fn serve(
+    mut socket: WebSocket,
+    reception: &Reception,
+    admission: Result<Admission, Refusal>,
+    resume: ResumeQuery,
+) {
+    let connected = admission.and_then(|admission| reception.switchboard.connect(admission, &resume));
     let (connection, queue) = match connected {
         Ok(connected) => connected,
         Err(Refusal::BeforeUpgrade { .. }) => return,

@@ -19,6 +19,11 @@ impl AppId {
     pub const fn new(value: u64) -> Self {
         Self(value)
     }
+
+    /// Returns the number.
+    pub const fn get(self) -> u64 {
+        self.0
+    }
 }
 
 /// The public id of the key that admitted a connection. Cheap to clone.

@@ -8,6 +8,7 @@ mod files;
 mod limits;
 mod packaging;
 mod process;
+mod resume;
 mod signalling;
 mod support;
 mod tls;
