@@ -119,7 +119,12 @@ impl Server {
             });
         }
 
-        let switchboard = Arc::new(Switchboard::new(config.hub, &config.ice_servers, config.max_connections));
+        let switchboard = Arc::new(Switchboard::new(
+            config.hub,
+            &config.ice_servers,
+            config.max_connections,
+            Arc::clone(&metrics),
+        ));
         tasks.spawn({
             let switchboard = Arc::clone(&switchboard);
             async move { switchboard.run_timers().await }
@@ -131,13 +136,13 @@ impl Server {
             proxies: TrustedProxies::new(config.trusted_proxies),
             limits: Arc::new(AddressLimits::new(config.per_address)),
             handshake_timeout: timing.handshake,
-            metrics,
-            alive: alive.clone(),
+            metrics: Arc::clone(&metrics),
+            alive,
             stopped,
         });
         let is_ready = Arc::new(AtomicBool::new(true));
         let reception =
-            Arc::new(Reception { doorkeeper, switchboard: Arc::clone(&switchboard), timing, alive });
+            Arc::new(Reception { doorkeeper, switchboard: Arc::clone(&switchboard), timing, metrics });
         let page = http::page(config.web_dir.as_deref(), &origin);
         let routes = http::routes(reception, &entrance, Arc::clone(&is_ready), page);
         tasks.spawn(accept::run(entrance, listener, routes));

@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use axum::extract::ws::Utf8Bytes;
-use hub::{ConnectionId, Hub, Input, NewConnection, Output};
+use hub::{ConnectionId, Hub, Input, Lifecycle, NewConnection, Output};
 use protocol::ice::{self, IceServer};
 use protocol::{CloseCode, Map, Welcome, limits::MAX_MESSAGE_SIZE};
 use serde_json::Value;
@@ -20,6 +20,7 @@ use uuid::Uuid;
 use self::operator::LifecycleFeed;
 use crate::auth::{Admission, Refusal};
 use crate::limits::{MAX_QUEUED_BYTES, QUEUED_FRAME_OVERHEAD, RETRY_AFTER_MS};
+use crate::metrics::Metrics;
 
 /// The sockets' way to the hub and the hub's way to the sockets.
 #[derive(Debug)]
@@ -31,6 +32,7 @@ pub(crate) struct Switchboard {
     /// What goes into the metadata of a welcome.
     ice_servers: Option<Value>,
     max_connections: usize,
+    metrics: Arc<Metrics>,
 }
 
 #[derive(Debug)]
@@ -97,7 +99,12 @@ impl Receiver {
 }
 
 impl Switchboard {
-    pub(crate) fn new(hub: hub::Config, ice_servers: &[IceServer], max_connections: usize) -> Self {
+    pub(crate) fn new(
+        hub: hub::Config,
+        ice_servers: &[IceServer],
+        max_connections: usize,
+        metrics: Arc<Metrics>,
+    ) -> Self {
         let ice_servers = (!ice_servers.is_empty())
             .then(|| Value::Array(ice_servers.iter().map(IceServer::to_value).collect()));
         Self {
@@ -113,6 +120,7 @@ impl Switchboard {
             earlier_deadline: Notify::new(),
             ice_servers,
             max_connections,
+            metrics,
         }
     }
 
@@ -147,6 +155,7 @@ impl Switchboard {
         };
         let expires_at = expires_at.map(|at| self.now() + Duration::from_secs(at).saturating_sub(unix_now));
         let new = NewConnection { connection, app, key, grants, expires_at, peer_metadata, welcome };
+        self.metrics.connects.inc();
         self.run(&mut state, Input::Connected(new));
         Ok((connection, Receiver { queue: receiver, queued_bytes }))
     }
@@ -161,6 +170,7 @@ impl Switchboard {
 
     /// Tells the hub what happened.
     pub(crate) fn input(&self, input: Input) {
+        self.metrics.received(&input);
         self.run(&mut self.lock(), input);
     }
 
@@ -222,6 +232,9 @@ impl Switchboard {
                     continue;
                 }
                 Output::Lifecycle { app, event } => {
+                    if let Lifecycle::PeerJoined { .. } = event {
+                        self.metrics.joins.inc();
+                    }
                     state.lifecycle.publish(app, event);
                     continue;
                 }
@@ -230,10 +243,12 @@ impl Switchboard {
             if is_full {
                 // Dropping the queue's sender ends the socket's task.
                 state.sockets.remove(&connection);
+                self.metrics.queue_cuts.inc();
                 tracing::info!(connection = connection.get(), "client too slow, cutting it off");
                 state.hub.handle(now, Input::Closed { connection, clean: false });
             }
         }
+        self.metrics.connections.set(state.sockets.len() as i64);
         let next = state.hub.poll_timeout();
         if next.is_some_and(|next| state.armed.is_none_or(|armed| next < armed)) {
             state.armed = next;

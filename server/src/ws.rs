@@ -27,13 +27,13 @@ use bytes::Bytes;
 use hub::{ConnectionId, Input};
 use protocol::limits::MAX_CLIENT_FRAME_SIZE;
 use protocol::{ClientFrame, CloseCode, ErrorCode, FrameError};
-use tokio::sync::mpsc;
 use tokio::time::{Instant, timeout};
 use tungstenite::error::ProtocolError;
 
 use crate::auth::{Admission, ConnectQuery, Doorkeeper, Refusal};
 use crate::config::Timing;
 use crate::limits::{CLOSE_WAIT, MAX_READ_FRAME_SIZE, READ_BUFFER_SIZE, WRITE_TIMEOUT};
+use crate::metrics::Metrics;
 use crate::switchboard::{Outgoing, Receiver, Switchboard};
 
 /// What every socket needs.
@@ -42,8 +42,7 @@ pub(crate) struct Reception {
     pub(crate) doorkeeper: Doorkeeper,
     pub(crate) switchboard: Arc<Switchboard>,
     pub(crate) timing: Timing,
-    /// Each socket's task holds a clone, so that a shutdown can wait for the last one to go.
-    pub(crate) alive: mpsc::Sender<()>,
+    pub(crate) metrics: Arc<Metrics>,
 }
 
 /// Answers the upgrade request. Most clients that are turned away get their socket first: browsers can read a
@@ -63,19 +62,16 @@ pub(crate) async fn upgrade(
     };
     if let Err(Refusal::BeforeUpgrade { status, error }) = admission {
         tracing::info!(status = status.as_u16(), error, "client turned away");
+        reception.metrics.refused_by_http(status);
         return (status, axum::Json(serde_json::json!({ "error": error }))).into_response();
     }
-    let alive = reception.alive.clone();
     upgrade
         .read_buffer_size(READ_BUFFER_SIZE)
         // Everything is flushed at once, so nothing is gained by a buffer.
         .write_buffer_size(0)
         .max_frame_size(MAX_READ_FRAME_SIZE)
         .max_message_size(MAX_READ_FRAME_SIZE)
-        .on_upgrade(move |socket| async move {
-            serve(socket, &reception, admission).await;
-            drop(alive);
-        })
+        .on_upgrade(move |socket| async move { serve(socket, &reception, admission).await })
 }
 
 async fn serve(mut socket: WebSocket, reception: &Reception, admission: Result<Admission, Refusal>) {
@@ -85,6 +81,7 @@ async fn serve(mut socket: WebSocket, reception: &Reception, admission: Result<A
         Err(Refusal::BeforeUpgrade { .. }) => return,
         Err(Refusal::Close { code, reason }) => {
             tracing::info!(code = code.get(), reason, "client turned away");
+            reception.metrics.refused(code);
             close(&mut socket, code, reason).await;
             return;
         }
@@ -96,7 +93,10 @@ async fn serve(mut socket: WebSocket, reception: &Reception, admission: Result<A
     let clean = matches!(end, End::ClosedByClient { clean: true });
     reception.switchboard.disconnect(connection, clean);
     match end {
-        End::Close { code, reason } => close(&mut socket, code, reason).await,
+        End::Close { code, reason } => {
+            reception.metrics.closed(code);
+            close(&mut socket, code, reason).await;
+        }
         // Reading on sends our half of the closing handshake.
         End::ClosedByClient { .. } => drain(&mut socket).await,
         End::Broken => {}

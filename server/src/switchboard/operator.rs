@@ -153,7 +153,7 @@ mod tests {
     #[tokio::test]
     async fn the_operator_sees_and_moves_what_is_in_the_hub() {
         let config = hub::Config { snapshot_wait: std::time::Duration::ZERO, ..hub::Config::default() };
-        let switchboard = Switchboard::new(config, &[], 10);
+        let switchboard = Switchboard::new(config, &[], 10, Arc::default());
         let mut events = switchboard.subscribe_lifecycle();
         let mut ann = join(&switchboard, "sk_id_a", "ann");
         let mut bob = join(&switchboard, "sk_id_b", "bob");
@@ -194,7 +194,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn an_admission_ends_before_its_token_does() {
-        let switchboard = Arc::new(Switchboard::new(hub::Config::default(), &[], 10));
+        let switchboard = Arc::new(Switchboard::new(hub::Config::default(), &[], 10, Arc::default()));
         let timers = tokio::spawn({
             let switchboard = Arc::clone(&switchboard);
             async move { switchboard.run_timers().await }

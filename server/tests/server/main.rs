@@ -2,9 +2,11 @@
 
 #![allow(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
 
+mod binary;
 mod entrance;
 mod files;
 mod limits;
+mod packaging;
 mod process;
 mod signalling;
 mod support;
