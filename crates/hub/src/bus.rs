@@ -17,7 +17,7 @@
 //! clock with the node as tie-breaker; a membership is known by its [`Tenure`], so that a late `left` of a
 //! replaced connection ends nothing.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -185,6 +185,8 @@ pub(crate) struct Bus {
     node: NodeId,
     sequence: u64,
     others: BTreeMap<NodeId, Other>,
+    /// Stays that were not believed because of a later one elsewhere. When that ends, they may be the truth.
+    contested: BTreeSet<(AppId, Arc<str>, NodeId)>,
     beat: Option<Time>,
 }
 
@@ -205,7 +207,8 @@ impl Hub {
     /// [`Output::Bus`](crate::Output::Bus).
     pub fn on_bus(config: Config, epoch: impl Into<String>, node: NodeId) -> Self {
         let mut hub = Self::new(config, epoch);
-        hub.bus = Some(Bus { node, sequence: 0, others: BTreeMap::new(), beat: None });
+        hub.bus =
+            Some(Bus { node, sequence: 0, others: BTreeMap::new(), contested: BTreeSet::new(), beat: None });
         hub
     }
 
@@ -321,7 +324,12 @@ impl Hub {
                 self.yield_to(now, join.app, &join.member.peer_id, join.tenure.owner);
                 self.remote_joined(node, join);
             }
-            BusEvent::Left { app, channel, peer, tenure } => self.remote_left(app, &channel, &peer, tenure),
+            BusEvent::Left { app, channel, peer, tenure } => {
+                if let Some(bus) = &mut self.bus {
+                    bus.contested.remove(&(app, Arc::clone(&peer), node));
+                }
+                self.remote_left(app, &channel, &peer, tenure);
+            }
             BusEvent::Message { app, channel, from, from_metadata, data } => {
                 self.broadcast_here(app, channel, None, from, from_metadata.as_ref(), data);
             }
@@ -359,6 +367,10 @@ impl Hub {
         let RemoteJoin { app, channel: name, member: Member { peer_id, metadata }, tenure } = join;
         let channel = self.apps.entry(app).or_default().channels.entry(Arc::clone(&name)).or_default();
         if channel.has_since(&peer_id, tenure) {
+            let is_contested = channel.remote_tenure(&peer_id) != Some(tenure);
+            if is_contested {
+                self.contest(app, &peer_id.into(), node);
+            }
             return;
         }
         let identity = Arc::new(Identity::new(peer_id, metadata));
@@ -366,12 +378,17 @@ impl Hub {
         if channel.remote_renew(node, tenure, &identity) {
             return;
         }
-        let was_remote = channel.remote_leave(&peer);
+        let was_at = channel.remote_leave(&peer);
         if let Some(absence) = self.end_lingering(app, &name, &peer) {
             self.tell_witnesses(app, &name, &peer, &absence);
             self.drop_kept(app, &name, &peer, false);
-        } else if was_remote {
+            let (channel, peer, tenure) = (Arc::clone(&name), Arc::clone(&peer), absence.tenure);
+            self.tell(|| BusEvent::Left { app, channel, peer, tenure });
+        } else if was_at.is_some() {
             self.tell_all(app, &name, Vec::new(), vec![Self::bare(&peer)]);
+        }
+        if let Some(node) = was_at {
+            self.contest(app, &peer, node);
         }
         if let Some(channel) = self.channel_mut(app, &name) {
             channel.remote_join(node, tenure, identity);
@@ -386,6 +403,33 @@ impl Hub {
             self.tell_all(app, name, Vec::new(), vec![Self::bare(peer)]);
             self.drop_empty_channel(app, name);
             self.drop_empty_app(app);
+            self.end_contest(app, peer);
+        }
+    }
+
+    /// Remembers that a node's word about a peer is not believed.
+    pub(crate) fn contest(&mut self, app: AppId, peer: &Arc<str>, node: NodeId) {
+        if let Some(bus) = &mut self.bus {
+            bus.contested.insert((app, Arc::clone(peer), node));
+        }
+    }
+
+    /// Asks those whose word about a peer was not believed, now that a stay of that peer has ended.
+    pub(crate) fn end_contest(&mut self, app: AppId, peer: &Arc<str>) {
+        let Some(bus) = &mut self.bus else { return };
+        let asked: Vec<NodeId> = bus
+            .contested
+            .range((app, Arc::clone(peer), NodeId(0))..=(app, Arc::clone(peer), NodeId(u32::MAX)))
+            .map(|(_, _, node)| *node)
+            .collect();
+        for node in asked {
+            if let Some(bus) = &mut self.bus {
+                bus.contested.remove(&(app, Arc::clone(peer), node));
+                if let Some(other) = bus.others.get_mut(&node) {
+                    other.is_behind = true;
+                }
+            }
+            self.say(BusBody::Ask(node));
         }
     }
 

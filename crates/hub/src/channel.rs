@@ -216,13 +216,11 @@ impl Channel {
         known.map(|member| member.tenure = tenure).is_some()
     }
 
-    /// Removes a member at another hub; false when there was none.
-    pub(crate) fn remote_leave(&mut self, peer: &str) -> bool {
-        let gone = self.remote.remove(peer);
-        if let Some(member) = &gone {
-            self.roster_bytes -= member.identity.entry_bytes;
-        }
-        gone.is_some()
+    /// Removes a member at another hub, and returns at which.
+    pub(crate) fn remote_leave(&mut self, peer: &str) -> Option<NodeId> {
+        let RemoteMember { node, identity, .. } = self.remote.remove(peer)?;
+        self.roster_bytes -= identity.entry_bytes;
+        Some(node)
     }
 
     /// Returns the lingering members that a member knew. A member that lingered itself must not take their

@@ -116,6 +116,7 @@ impl Hub {
     fn left_for_good(&mut self, app: AppId, name: &Arc<str>, peer: &Arc<str>, tenure: Tenure) {
         let (channel, peer) = (Arc::clone(name), Arc::clone(peer));
         self.tell(|| BusEvent::Left { app, channel: Arc::clone(name), peer: Arc::clone(&peer), tenure });
+        self.end_contest(app, &peer);
         self.happened(app, Lifecycle::PeerLeft { channel, peer });
         if self.drop_empty_channel(app, name) {
             self.happened(app, Lifecycle::ChannelClosed { channel: Arc::clone(name) });

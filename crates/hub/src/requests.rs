@@ -115,9 +115,9 @@ impl Hub {
             self.tell(|| BusEvent::Left { app: app_id, channel, peer, tenure });
         }
         // What another hub still says about an earlier connection of this peer is out of date.
-        let was_remote = is_new
-            && self.channel_mut(app_id, &name).is_some_and(|channel| channel.remote_leave(&identity.peer));
-        if was_remote {
+        let was_at = self.channel_mut(app_id, &name).and_then(|channel| channel.remote_leave(&identity.peer));
+        if let Some(node) = was_at {
+            self.contest(app_id, &identity.peer, node);
             self.tell_all(app_id, &name, Vec::new(), vec![Self::bare(&identity.peer)]);
         }
         let channels = &mut self.apps.entry(app_id).or_default().channels;
