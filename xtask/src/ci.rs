@@ -3,7 +3,7 @@
 use std::time::Instant;
 
 use crate::setup::For;
-use crate::{Result, boundaries, c_library, command, header, lint, setup};
+use crate::{Result, boundaries, c_library, command, conformance, header, lint, setup};
 
 struct Step {
     name: &'static str,
@@ -21,6 +21,7 @@ const STEPS: &[Step] = &[
     Step { name: "licences", run: lint::licences },
     // The README's own command; it includes the C tests and the web page in Chromium.
     Step { name: "test", run: || command::run(command::new("make").arg("test")) },
+    Step { name: "conformance", run: || conformance::run(None) },
     Step { name: "bench-smoke", run: bench_smoke },
     Step { name: "c-sanitizers", run: c_library::test_with_sanitizers },
     Step { name: "c-valgrind", run: c_library::test_with_valgrind },

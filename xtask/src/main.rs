@@ -4,6 +4,7 @@ mod boundaries;
 mod c_library;
 mod ci;
 mod command;
+mod conformance;
 mod demo;
 mod header;
 mod install;
@@ -30,6 +31,8 @@ cargo xtask <task>
   boundaries            checks who uses what, as ARCHITECTURE.md says
   header [--check]      writes include/parlor.h, or fails when it is not up to date
   web [build|test]      builds web/dist, or tests it in Chromium
+  conformance [--only F2]
+                        tests the server with the published SDKs, one line for each check
   install --prefix P [--destdir D] [--profile NAME]
                         builds libparlor and installs it with its headers and package files
   ci [--list | STEP..]  runs CI's steps, all or the named ones";
@@ -58,6 +61,8 @@ fn run(arguments: &[&str]) -> Result {
         ["header", "--check"] => header::check(),
         ["web"] | ["web", "build"] => web::build(),
         ["web", "test"] => web::test(),
+        ["conformance"] => conformance::run(None),
+        ["conformance", "--only", check] => conformance::run(Some(check)),
         ["install", options @ ..] => install::run(&Destination::parse(options)?),
         ["ci", "--list"] => {
             ci::list();
