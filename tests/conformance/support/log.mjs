@@ -48,7 +48,7 @@ export class Log {
       };
       const timer = setTimeout(() => {
         done();
-        reject(new Error(`${this.#name}: no ${wanted} within ${patienceMs / 1000} s; had ${this.#inShort(after)}`));
+        reject(new Error(`${this.#name}: no event ${wanted} within ${patienceMs / 1000} s; had ${this.#inShort(after)}`));
       }, patienceMs);
       this.#waiting.add(look);
       look();

@@ -4,7 +4,12 @@ import { connect, createServer } from "node:net";
 export async function startProxy(t, server) {
   const { hostname, port } = new URL(server.http);
   const pairs = new Set();
+  let isOpen = true;
   const listener = createServer((near) => {
+    if (!isOpen) {
+      near.destroy();
+      return;
+    }
     const far = connect(Number(port), hostname);
     const pair = [near, far];
     pairs.add(pair);
@@ -32,6 +37,9 @@ export async function startProxy(t, server) {
     url: `ws://127.0.0.1:${listener.address().port}`,
     /** Breaks every connection through it; new ones can be made. */
     cut,
+    /** Breaks each new connection at once, until `accept`. */
+    refuse: () => (isOpen = false),
+    accept: () => (isOpen = true),
     /** Lets nothing through any more in either direction, as a dead network does, without closing anything. */
     freeze() {
       for (const [near, far] of pairs) {

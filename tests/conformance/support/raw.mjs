@@ -69,9 +69,9 @@ export class Raw {
   /** Sends a request and returns its `ack` or `error`. */
   async request(frame) {
     this.#requests += 1;
-    const requestId = `r${this.#requests}`;
+    const requestId = frame.requestId ?? `r${this.#requests}`;
     const after = this.log.length;
-    this.send({ requestId, ...frame });
+    this.send({ ...frame, requestId });
     return this.log.until((it) => it.requestId === requestId && ["ack", "error"].includes(it.name), { after });
   }
 
@@ -89,6 +89,14 @@ export class Raw {
     const after = this.log.length;
     this.send({ type: "ping" });
     await this.log.until("pong", { after });
+  }
+
+  /** Waits until all that was sent is answered or the socket is closed, and returns the close if so. */
+  async settleOrClose() {
+    const after = this.log.length;
+    this.send({ type: "ping" });
+    const end = await this.log.until((it) => it.name === "pong" || it.name === "close", { after });
+    return end.name === "close" ? end : null;
   }
 
   presence(channel) {
