@@ -124,7 +124,7 @@ struct Open<'a> {
 
 impl Open<'_> {
     async fn run(mut self) -> End {
-        let Timing { ping_after, ping_grace } = self.reception.timing;
+        let Timing { ping_after, ping_grace, .. } = self.reception.timing;
         let mut last_heard = Instant::now();
         let mut is_probed = false;
         let probe = tokio::time::sleep(ping_after);
