@@ -9,11 +9,14 @@ const GREETING = /^Parlor listens on (ws:\/\/\S+)$/m;
 /** The key that opens everything. */
 export const KEY = "pk_test_everything";
 const OPEN_KEY = `[[keys]]\nid = "${KEY}"\n`;
+/** All clients of a test come from one address. */
+const ENV = { PARLOR_CONNECTS_PER_ADDRESS: "0" };
 
 /**
  * Starts a server process and waits until it listens. The test `t` stops it at its end.
  *
- * `config` is TOML; without any there is only `KEY`. A `listen` address lets a restarted server have the port of the one before.
+ * `config` is TOML; without any there is only `KEY`. `env` has settings that win over it. A `listen` address lets a
+ * restarted server have the port of the one before.
  */
 export async function startServer(t, { config = OPEN_KEY, listen = "127.0.0.1:0", env = {} } = {}) {
   if (!BINARY) throw new Error("PARLOR_SERVER must name the server's binary; `cargo xtask conformance` does that");
@@ -22,7 +25,7 @@ export async function startServer(t, { config = OPEN_KEY, listen = "127.0.0.1:0"
   writeFileSync(file, config);
   const child = spawn(BINARY, ["--config", file, "--listen", listen], {
     cwd: dir,
-    env: { ...process.env, ...env },
+    env: { ...process.env, ...ENV, ...env },
     stdio: ["ignore", "pipe", "pipe"],
   });
   let log = "";
