@@ -64,6 +64,7 @@ pub(super) fn translate(event: Decided, shared: &Shared) -> Option<Event> {
             kind: if direct { MessageKind::Direct } else { MessageKind::Broadcast },
             metadata: metadata.map(json),
         },
+        Decided::DataLost => Event::DataLost,
         Decided::Done { request, result } => Event::RequestDone {
             request,
             outcome: result.map_err(|error| Error::new(Status::from_code(&error.code), error.message)),

@@ -2,8 +2,10 @@
 
 use std::time::Instant;
 
+use crate::conformance::Checks;
+use crate::project::target_dir;
 use crate::setup::For;
-use crate::{Result, boundaries, c_library, command, conformance, header, lint, setup};
+use crate::{Result, boundaries, c_library, command, conformance, header, lint, setup, workspace};
 
 struct Step {
     name: &'static str,
@@ -21,7 +23,7 @@ const STEPS: &[Step] = &[
     Step { name: "licences", run: lint::licences },
     // The README's own command; it includes the C tests and the web page in Chromium.
     Step { name: "test", run: || command::run(command::new("make").arg("test")) },
-    Step { name: "conformance", run: || conformance::run(None) },
+    Step { name: "conformance", run: || conformance::run(Checks::All) },
     Step { name: "bench-smoke", run: bench_smoke },
     Step { name: "c-sanitizers", run: c_library::test_with_sanitizers },
     Step { name: "c-valgrind", run: c_library::test_with_valgrind },
@@ -30,10 +32,9 @@ const STEPS: &[Step] = &[
 
 /// Runs each bench as briefly as it can be, on an unoptimised build: that it works, not what it measures.
 fn bench_smoke() -> Result {
+    workspace::build()?;
     for bench in [["setup", "--runs", "2"], ["mesh", "--seconds", "1"]] {
-        command::run(
-            command::cargo().args(["run", "--quiet", "--package", "parlor-cli", "--", "bench"]).args(bench),
-        )?;
+        command::run(command::new(target_dir().join("debug/parlor")).arg("bench").args(bench))?;
     }
     Ok(())
 }

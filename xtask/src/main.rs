@@ -13,9 +13,11 @@ mod project;
 mod setup;
 mod test;
 mod web;
+mod workspace;
 
 use std::process::ExitCode;
 
+use conformance::Checks;
 use install::Destination;
 
 /// What every task returns; the error is printed and ends the run.
@@ -33,6 +35,7 @@ cargo xtask <task>
   web [build|test]      builds web/dist, or tests it in Chromium
   conformance [--only F2]
                         tests the server with the published SDKs, one line for each check
+  soak                  those of these tests that take minutes, at full length; writes docs/soak.md
   install --prefix P [--destdir D] [--profile NAME]
                         builds libparlor and installs it with its headers and package files
   ci [--list | STEP..]  runs CI's steps, all or the named ones";
@@ -61,8 +64,9 @@ fn run(arguments: &[&str]) -> Result {
         ["header", "--check"] => header::check(),
         ["web"] | ["web", "build"] => web::build(),
         ["web", "test"] => web::test(),
-        ["conformance"] => conformance::run(None),
-        ["conformance", "--only", check] => conformance::run(Some(check)),
+        ["conformance"] => conformance::run(Checks::All),
+        ["conformance", "--only", check] => conformance::run(Checks::Only(check)),
+        ["soak"] => conformance::run(Checks::Soak),
         ["install", options @ ..] => install::run(&Destination::parse(options)?),
         ["ci", "--list"] => {
             ci::list();

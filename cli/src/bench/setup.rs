@@ -8,7 +8,7 @@ use parlor::api::{Error, Result, Status};
 use parlor::net::{NetConfig, Poller, ReceiveBuffers, Sockets};
 use serde_json::{Value, json};
 use transport::{Certificate, Link, LinkConfig, LinkError, LinkEvent, LocalCandidate};
-use units::Time;
+use units::{ChannelOptions, Time};
 
 use super::{OutputArgs, failed, percentile, print, tenth};
 use crate::call::stream;
