@@ -6,6 +6,7 @@ mod ci;
 mod command;
 mod conformance;
 mod demo;
+mod fuzz;
 mod header;
 mod install;
 mod lint;
@@ -35,6 +36,7 @@ cargo xtask <task>
   web [build|test]      builds web/dist, or tests it in Chromium
   conformance [--only F2]
                         tests the server with the published SDKs, one line for each check
+  fuzz [--seconds N]    runs each fuzz target for a while (nightly Rust)
   soak                  those of these tests that take minutes, at full length; writes docs/soak.md
   install --prefix P [--destdir D] [--profile NAME]
                         builds libparlor and installs it with its headers and package files
@@ -66,6 +68,8 @@ fn run(arguments: &[&str]) -> Result {
         ["web", "test"] => web::test(),
         ["conformance"] => conformance::run(Checks::All),
         ["conformance", "--only", check] => conformance::run(Checks::Only(check)),
+        ["fuzz"] => fuzz::run(fuzz::BRIEFLY),
+        ["fuzz", "--seconds", seconds] => fuzz::run(seconds),
         ["soak"] => conformance::run(Checks::Soak),
         ["install", options @ ..] => install::run(&Destination::parse(options)?),
         ["ci", "--list"] => {
