@@ -11,11 +11,13 @@ mod header;
 mod install;
 mod lint;
 mod project;
+mod server;
 mod setup;
 mod test;
 mod web;
 mod workspace;
 
+use std::path::Path;
 use std::process::ExitCode;
 
 use conformance::Checks;
@@ -40,6 +42,7 @@ cargo xtask <task>
   soak                  those of these tests that take minutes, at full length; writes docs/soak.md
   install --prefix P [--destdir D] [--profile NAME]
                         builds libparlor and installs it with its headers and package files
+  server [--out DIR]    builds parlor-server as one static binary into DIR (target/container) and prints its size
   ci [--list | STEP..]  runs CI's steps, all or the named ones";
 
 fn main() -> ExitCode {
@@ -72,6 +75,8 @@ fn run(arguments: &[&str]) -> Result {
         ["fuzz", "--seconds", seconds] => fuzz::run(seconds),
         ["soak"] => conformance::run(Checks::Soak),
         ["install", options @ ..] => install::run(&Destination::parse(options)?),
+        ["server"] => server::run(&project::target_dir().join("container")),
+        ["server", "--out", folder] => server::run(Path::new(folder)),
         ["ci", "--list"] => {
             ci::list();
             Ok(())

@@ -302,12 +302,11 @@ impl Peer {
         }
     }
 
-    /// Our own signalling is lost; `resumable` says that the server may keep our place.
+    /// Our own signalling is lost; `resumable` says that the server may keep our place. A link that both sides keep
+    /// shows itself as it is.
     pub(crate) fn signalling_lost(&mut self, context: &mut Context<'_>, resumable: bool) {
-        if self.state != PeerState::Idle
-            && !self.link_outlives_signalling()
-            && !(resumable && self.is_sound())
-        {
+        let kept = self.keeps_link() || (resumable && self.is_sound());
+        if self.state != PeerState::Idle && !kept {
             self.resetting = true;
             self.show(context, PeerState::Reconnecting);
         }
@@ -346,13 +345,15 @@ impl Peer {
         self.link_state == LinkState::Connected && !self.message_lost
     }
 
-    /// Returns whether the peer, too, keeps the link when signalling is lost, and repeats what may be lost.
+    /// Returns whether the link is healthy, and the peer, too, keeps it without signalling.
     fn link_outlives_signalling(&self) -> bool {
-        self.link_state == LinkState::Connected
-            && self
-                .announced
-                .as_ref()
-                .is_some_and(|parlor| parlor.caps.iter().any(|cap| cap == CAP_KEEP_LINK))
+        self.link_state == LinkState::Connected && self.keeps_link()
+    }
+
+    /// Returns whether the peer keeps a healthy link when signalling is lost, and repeats what may be lost.
+    fn keeps_link(&self) -> bool {
+        let caps = self.announced.iter().flat_map(|parlor| &parlor.caps);
+        caps.into_iter().any(|cap| cap == CAP_KEEP_LINK)
     }
 
     fn offer_received(&mut self, context: &mut Context<'_>, sdp: String) {
@@ -488,9 +489,9 @@ impl Peer {
                 self.recovery.link_connected();
                 self.negotiation.link_connected(context.now, context.up);
             }
-            LinkState::Failed => self.recovery.link_failed(context.now),
+            LinkState::Disconnected | LinkState::Failed => self.recovery.link_lost(context.now),
             LinkState::Closed => self.replace_at = Some(context.now + REPLACE_DELAY),
-            LinkState::New | LinkState::Connecting | LinkState::Disconnected => {}
+            LinkState::New | LinkState::Connecting => {}
         }
         self.show_link(context);
     }
@@ -499,6 +500,8 @@ impl Peer {
         let state = match self.link_state {
             _ if self.resetting => PeerState::Reconnecting,
             LinkState::New => return,
+            // A lost peer is reconnecting until it is connected.
+            LinkState::Connecting if self.state == PeerState::Reconnecting => return,
             LinkState::Connecting => PeerState::Connecting,
             LinkState::Connected => PeerState::Connected,
             LinkState::Disconnected | LinkState::Failed | LinkState::Closed => PeerState::Reconnecting,
