@@ -7,7 +7,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use arbitrary::Arbitrary;
-use hub::{Actions, AppId, Config, ConnectionId, Grants, Hub, Input, KeyId, NewConnection, Output, Pattern};
+use hub::{
+    Actions, AppId, Claim, Config, ConnectionId, Grants, Hub, Input, KeyId, NewConnection, Output, Pattern,
+    Resume,
+};
 use libfuzzer_sys::fuzz_target;
 use protocol::limits::MAX_SERVER_FRAME_SIZE;
 use protocol::{ClientFrame, ServerFrame, Welcome};
@@ -15,9 +18,18 @@ use serde_json::{Value, json};
 use units::Time;
 
 const APP: AppId = AppId::new(1);
+const THIS_RUN: &str = "this run";
 const KEYS: [&str; 2] = ["pk_test_1", "pk_test_2"];
 /// Longer lives find nothing that shorter ones do not.
 const MAX_ACTIONS: usize = 200;
+
+/// A resume token that is genuine, whatever run, socket and peer it is from.
+#[derive(Arbitrary, Clone, Copy, Debug)]
+struct Token {
+    is_of_this_run: bool,
+    generation: u8,
+    cursor: u8,
+}
 
 #[derive(Arbitrary, Debug)]
 enum Action<'a> {
@@ -25,6 +37,7 @@ enum Action<'a> {
         peer: u8,
         key: bool,
         expires_in_ms: Option<u16>,
+        token: Option<Token>,
     },
     Subscribe {
         who: u8,
@@ -42,6 +55,11 @@ enum Action<'a> {
     Send {
         who: u8,
         to: u8,
+    },
+    /// Says that it can resume, and how far it has read.
+    Cursor {
+        who: u8,
+        cursor: u8,
     },
     /// Whatever a client may write.
     Text {
@@ -80,20 +98,28 @@ enum Action<'a> {
 struct Socket {
     is_welcome: bool,
     pings: VecDeque<[u8; 8]>,
-    /// Who was ever shown to it as present.
+    /// Who was ever shown to it, or to the socket that it goes on for, as present.
     shown: BTreeSet<String>,
+    cursor: u64,
 }
 
 struct World {
     hub: Hub,
     now: Time,
     sockets: BTreeMap<ConnectionId, Socket>,
+    /// Who was shown to the sockets of the past, for those that go on for them.
+    past: BTreeMap<ConnectionId, BTreeSet<String>>,
     last: u64,
 }
 
 fuzz_target!(|actions: Vec<Action>| {
-    let mut world =
-        World { hub: Hub::new(Config::default()), now: Time::ZERO, sockets: BTreeMap::new(), last: 0 };
+    let mut world = World {
+        hub: Hub::new(Config::default(), THIS_RUN),
+        now: Time::ZERO,
+        sockets: BTreeMap::new(),
+        past: BTreeMap::new(),
+        last: 0,
+    };
     for action in actions.iter().take(MAX_ACTIONS) {
         world.act(action);
     }
@@ -102,7 +128,9 @@ fuzz_target!(|actions: Vec<Action>| {
 impl World {
     fn act(&mut self, action: &Action) {
         match *action {
-            Action::Connect { peer, key, expires_in_ms } => self.connect(peer, key, expires_in_ms),
+            Action::Connect { peer, key, expires_in_ms, token } => {
+                self.connect(peer, key, expires_in_ms, token)
+            }
             Action::Subscribe { who, channel, metadata: include_sender_metadata } => {
                 let (channel, request_id) = (channel_name(channel), Some("s".to_owned()));
                 self.frame(who, ClientFrame::Subscribe { channel, request_id, include_sender_metadata });
@@ -118,6 +146,9 @@ impl World {
             Action::Send { who, to } => {
                 let (to, data) = (peer_id(to), json!({"type": "rtc-ice", "candidate": null}));
                 self.frame(who, ClientFrame::Send { to, data, request_id: None });
+            }
+            Action::Cursor { who, cursor } => {
+                self.frame(who, ClientFrame::Ping { request_id: None, cursor: Some(u64::from(cursor)) });
             }
             Action::Text { who, text } => match ClientFrame::parse(text) {
                 Ok(frame) => self.frame(who, frame),
@@ -144,7 +175,7 @@ impl World {
                 if let Some(connection) = self.pick(who) {
                     // A timer that is due fires first and may close it, too.
                     self.input(Input::Closed { connection, clean });
-                    self.sockets.remove(&connection);
+                    self.forget(connection);
                 }
             }
             Action::OperatorPublish { channel } => {
@@ -169,10 +200,26 @@ impl World {
         }
     }
 
-    fn connect(&mut self, peer: u8, key: bool, expires_in_ms: Option<u16>) {
+    fn connect(&mut self, peer: u8, key: bool, expires_in_ms: Option<u16>, token: Option<Token>) {
         self.last += 1;
         let connection = ConnectionId::new(self.last);
-        self.sockets.insert(connection, Socket::default());
+        // As a server does: what is due comes before what is new.
+        self.input(Input::TimePassed);
+        let claim = token.map(|token| Claim {
+            epoch: if token.is_of_this_run { THIS_RUN } else { "an earlier run" }.to_owned(),
+            generation: ConnectionId::new(u64::from(token.generation)),
+            peer: peer_id(peer),
+            cursor: u64::from(token.cursor),
+        });
+        let resume = claim.as_ref().and_then(|claim| self.hub.resumption(self.now, APP, claim));
+        let mut socket = Socket::default();
+        if let (Some(Resume::Session { cursor }), Some(claim)) = (resume, claim) {
+            let before = self.sockets.get(&claim.generation).map(|before| before.shown.clone());
+            let before = before.or_else(|| self.past.get(&claim.generation).cloned());
+            socket.shown = before.expect("only a socket that was there can be gone on with");
+            socket.cursor = cursor;
+        }
+        self.sockets.insert(connection, socket);
         let grants = Grants { channels: vec![Pattern::parse("**").expect("valid")], actions: Actions::all() };
         let lifetime = expires_in_ms.map(|ms| Duration::from_millis(u64::from(ms)));
         self.input(Input::Connected(NewConnection {
@@ -182,6 +229,7 @@ impl World {
             grants: Arc::new(grants),
             expires_at: lifetime.map(|lifetime| self.now + lifetime),
             peer_metadata: None,
+            resume,
             welcome: Welcome {
                 peer_id: peer_id(peer),
                 expires_at: None,
@@ -213,11 +261,18 @@ impl World {
                 Output::Send { connection, text } => self.read(connection, &text),
                 Output::Ping { connection, payload } => self.socket(connection).pings.push_back(payload),
                 Output::Close { connection, .. } => {
-                    self.sockets.remove(&connection).expect("only an open socket can be closed");
+                    assert!(self.forget(connection), "only an open socket can be closed");
                 }
                 Output::Lifecycle { .. } => {}
             }
         }
+    }
+
+    /// Returns whether the socket was there.
+    fn forget(&mut self, connection: ConnectionId) -> bool {
+        let Some(socket) = self.sockets.remove(&connection) else { return false };
+        self.past.insert(connection, socket.shown);
+        true
     }
 
     fn socket(&mut self, connection: ConnectionId) -> &mut Socket {
@@ -235,9 +290,14 @@ impl World {
                 assert!(joined.iter().all(|it| left.iter().all(|other| it.peer_id != other.peer_id)));
                 socket.shown.extend(joined.into_iter().map(|member| member.peer_id));
             }
-            ServerFrame::Direct { from, .. } => {
+            ServerFrame::Direct { from, cursor, .. } => {
                 assert!(socket.shown.contains(&from), "presence comes before directs");
+                if let Some(cursor) = cursor {
+                    assert!(cursor > socket.cursor, "cursors rise");
+                    socket.cursor = cursor;
+                }
             }
+            ServerFrame::Gap { cursor } => socket.cursor = cursor,
             _ => {}
         }
     }
