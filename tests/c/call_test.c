@@ -3,7 +3,7 @@
 
 #include <unistd.h>
 
-enum { WIDTH = 320, HEIGHT = 180, RATE = 30, ENOUGH_FRAMES = 60, ENOUGH_SOUND = 50, SKIPPED = 77 };
+enum { WIDTH = 320, HEIGHT = 180, RATE = PARLOR_TEST_RATE, ENOUGH_FRAMES = 60, ENOUGH_SOUND = 50, SKIPPED = 77 };
 
 /* One side of the call. What it received is guarded by the observer's mutex. */
 typedef struct side {
