@@ -169,7 +169,7 @@ enum parlor_status
      */
     PARLOR_STATUS_PEER_NOT_FOUND = -404,
     /**
-     * The message is larger than the server allows.
+     * The message is larger than the server or the peer allows.
      */
     PARLOR_STATUS_PAYLOAD_TOO_LARGE = -405,
     /**
@@ -336,6 +336,23 @@ enum parlor_event_type
      * Something failed that ends the session or that nobody asked for. [`status`, `text`]
      */
     PARLOR_EVENT_ERROR = 17,
+    /**
+     * A data channel is open: one of this session's, for the first time or again after
+     * `PARLOR_EVENT_CONNECTION_RESET`, or one that the peer opened. [`peer_id`, `channel_id`, `label`, `incoming`]
+     */
+    PARLOR_EVENT_CHANNEL_OPEN = 18,
+    /**
+     * A message came on a data channel. [`peer_id`, `channel_id`, `data`, `binary`]
+     */
+    PARLOR_EVENT_CHANNEL_MESSAGE = 19,
+    /**
+     * A data channel that was too full for a message has room again. [`peer_id`, `channel_id`]
+     */
+    PARLOR_EVENT_CHANNEL_WRITABLE = 20,
+    /**
+     * A data channel is closed for good, or could not be opened. [`peer_id`, `channel_id`]
+     */
+    PARLOR_EVENT_CHANNEL_CLOSE = 21,
 };
 #ifndef __cplusplus
 #if __STDC_VERSION__ >= 202311L
@@ -641,6 +658,33 @@ typedef struct parlor_str {
      */
     size_t len;
 } parlor_str;
+
+/**
+ * How a data channel delivers. A zeroed struct with its `struct_size` is the default: ordered and reliable.
+ */
+typedef struct parlor_channel_options {
+    /**
+     * `sizeof(parlor_channel_options)`.
+     */
+    size_t struct_size;
+    /**
+     * 1 when messages may overtake each other, else 0.
+     */
+    int32_t unordered;
+    /**
+     * 1 when a message is sent again at most `max_retransmits` times, else 0.
+     */
+    int32_t has_max_retransmits;
+    /**
+     * How often a message is sent again before it is given up, at most 65,535.
+     */
+    uint32_t max_retransmits;
+    /**
+     * For how many milliseconds a message is sent again before it is given up, at most 65,535; 0 for no limit. Not
+     * with `has_max_retransmits`.
+     */
+    uint32_t max_lifetime_ms;
+} parlor_channel_options;
 
 /**
  * Options of an engine. Zero a struct and set `struct_size`; zero is the default of everything.
@@ -1011,13 +1055,29 @@ typedef struct parlor_event {
      */
     struct parlor_str text;
     /**
-     * A message, a JSON text.
+     * A message: a JSON text; on a data channel a text, or any bytes if `binary` is 1.
      */
     struct parlor_str data;
     /**
      * Metadata, a JSON object.
      */
     struct parlor_str metadata;
+    /**
+     * The data channel that it is about.
+     */
+    uint64_t channel_id;
+    /**
+     * The data channel's label.
+     */
+    struct parlor_str label;
+    /**
+     * 1 when the peer opened the data channel.
+     */
+    int32_t incoming;
+    /**
+     * 1 when the message is bytes.
+     */
+    int32_t binary;
 } parlor_event;
 
 /**
@@ -1200,6 +1260,88 @@ typedef struct parlor_encoded_observer {
 #ifdef __cplusplus
 extern "C" {
 #endif // __cplusplus
+
+/**
+ * Opens a data channel to a peer (RFC 8831): straight to it, not through the server.
+ *
+ * It is open at `PARLOR_EVENT_CHANNEL_OPEN`; what is sent before waits. When the link to the peer is replaced it is
+ * opened again by itself, and the event comes again; what the old link had not delivered is lost. It ends with
+ * `PARLOR_EVENT_CHANNEL_CLOSE`.
+ *
+ * - Ownership: `label` and `options` are copied; `options` may be NULL for the default.
+ * - Threads: any, also event callbacks.
+ * - Errors: `PARLOR_STATUS_UNKNOWN_ID` when there is no such peer, `PARLOR_STATUS_INVALID_ARGUMENT` for a label of more
+ *   than 65,535 bytes or a wrong option, `PARLOR_STATUS_CLOSED`, `PARLOR_STATUS_NULL_POINTER`,
+ *   `PARLOR_STATUS_INVALID_UTF8`, `PARLOR_STATUS_UNSUPPORTED_FIELD`.
+ * - Since: 0.1.0
+ *
+ * # Safety
+ *
+ * Pointers are NULL or as the rules at the top say.
+ */
+PARLOR_API
+parlor_status parlor_session_open_channel(struct parlor_session *session,
+                                          uint64_t peer_id,
+                                          struct parlor_str label,
+                                          const struct parlor_channel_options *options,
+                                          uint64_t *out_channel_id);
+
+/**
+ * Sends a message on a data channel, whoever opened it.
+ *
+ * At most 1 MiB and 256 messages wait in a channel beside the 1 MiB that its link has in flight. A message that does
+ * not fit is refused as a whole with `PARLOR_STATUS_BUSY`; `PARLOR_EVENT_CHANNEL_WRITABLE` says when to go on.
+ *
+ * - `binary`: 1 for bytes, 0 for a text in UTF-8.
+ * - Ownership: `data` is copied.
+ * - Threads: any, also event callbacks.
+ * - Errors: `PARLOR_STATUS_BUSY`, `PARLOR_STATUS_PAYLOAD_TOO_LARGE` for more than the peer takes (64 KiB until the channel
+ *   is open, then what the peer said), `PARLOR_STATUS_UNKNOWN_ID` when there is no such channel,
+ *   `PARLOR_STATUS_INVALID_ARGUMENT`, `PARLOR_STATUS_INVALID_UTF8`, `PARLOR_STATUS_CLOSED`,
+ *   `PARLOR_STATUS_NULL_POINTER`.
+ * - Since: 0.1.0
+ *
+ * # Safety
+ *
+ * Pointers are NULL or as the rules at the top say.
+ */
+PARLOR_API
+parlor_status parlor_session_send_channel(struct parlor_session *session,
+                                          uint64_t channel_id,
+                                          const uint8_t *data,
+                                          size_t size,
+                                          int32_t binary);
+
+/**
+ * Closes a data channel, whoever opened it; what waits in it is lost.
+ *
+ * - Threads: any, also event callbacks.
+ * - Errors: `PARLOR_STATUS_UNKNOWN_ID` when there is no such channel, `PARLOR_STATUS_CLOSED`,
+ *   `PARLOR_STATUS_NULL_POINTER`.
+ * - Since: 0.1.0
+ *
+ * # Safety
+ *
+ * Pointers are NULL or as the rules at the top say.
+ */
+PARLOR_API parlor_status parlor_session_close_channel(struct parlor_session *session, uint64_t channel_id);
+
+/**
+ * Tells how many bytes wait in a data channel beside those that its link has in flight.
+ *
+ * - Threads: any, also event callbacks.
+ * - Errors: `PARLOR_STATUS_UNKNOWN_ID` when there is no such channel, `PARLOR_STATUS_CLOSED`,
+ *   `PARLOR_STATUS_NULL_POINTER`.
+ * - Since: 0.1.0
+ *
+ * # Safety
+ *
+ * Pointers are NULL or as the rules at the top say.
+ */
+PARLOR_API
+parlor_status parlor_session_channel_buffered_amount(struct parlor_session *session,
+                                                     uint64_t channel_id,
+                                                     size_t *out_bytes);
 
 /**
  * Starts an engine.

@@ -405,6 +405,11 @@ struct Handlers {
     std::function<void(std::uint64_t request)> token_needed;
     std::function<void(std::uint64_t retry_after_ms)> going_away;
     std::function<void(parlor_status status, std::string_view message)> error;
+    std::function<void(std::uint64_t peer, std::uint64_t channel, std::string_view label, bool incoming)> channel_open;
+    std::function<void(std::uint64_t peer, std::uint64_t channel, std::string_view data, bool binary)>
+        channel_message;
+    std::function<void(std::uint64_t peer, std::uint64_t channel)> channel_writable;
+    std::function<void(std::uint64_t peer, std::uint64_t channel)> channel_close;
 
     /** Calls what is set for an event. */
     void operator()(const parlor_event &e) const {
@@ -433,6 +438,12 @@ struct Handlers {
         case PARLOR_EVENT_TOKEN_NEEDED: return call(token_needed, e.request_id);
         case PARLOR_EVENT_GOING_AWAY: return call(going_away, e.retry_after_ms);
         case PARLOR_EVENT_ERROR: return call(error, e.status, view(e.text));
+        case PARLOR_EVENT_CHANNEL_OPEN:
+            return call(channel_open, e.peer_id, e.channel_id, view(e.label), e.incoming != 0);
+        case PARLOR_EVENT_CHANNEL_MESSAGE:
+            return call(channel_message, e.peer_id, e.channel_id, view(e.data), e.binary != 0);
+        case PARLOR_EVENT_CHANNEL_WRITABLE: return call(channel_writable, e.peer_id, e.channel_id);
+        case PARLOR_EVENT_CHANNEL_CLOSE: return call(channel_close, e.peer_id, e.channel_id);
         default: return; // of a newer library
         }
     }
@@ -487,6 +498,33 @@ public:
     /** Sends a JSON text to one peer; returns the request. */
     std::uint64_t send_to(std::uint64_t peer, std::string_view data) {
         return request([&](std::uint64_t *out) { return parlor_session_send(get(), peer, lend(data), out); });
+    }
+
+    /** Opens a data channel to a peer, ordered and reliable unless told otherwise; returns the channel. */
+    std::uint64_t open_channel(std::uint64_t peer, std::string_view label,
+                               parlor_channel_options options = make<parlor_channel_options>()) {
+        std::uint64_t channel = 0;
+        detail::check(parlor_session_open_channel(get(), peer, lend(label), &options, &channel));
+        return channel;
+    }
+
+    /** Sends bytes on a data channel. Returns false when it is full: try again after channel_writable. */
+    bool send_bytes(std::uint64_t channel, const void *data, std::size_t size) {
+        return send_channel(channel, data, size, 1);
+    }
+
+    /** Sends a text on a data channel. Returns false when it is full: try again after channel_writable. */
+    bool send_text(std::uint64_t channel, std::string_view text) {
+        return send_channel(channel, text.data(), text.size(), 0);
+    }
+
+    void close_channel(std::uint64_t channel) { detail::check(parlor_session_close_channel(get(), channel)); }
+
+    /** How many bytes wait in a data channel. */
+    std::size_t channel_buffered_amount(std::uint64_t channel) const {
+        std::size_t bytes = 0;
+        detail::check(parlor_session_channel_buffered_amount(get(), channel, &bytes));
+        return bytes;
     }
 
     void add(const Stream &stream, std::string_view metadata = {}) {
@@ -607,6 +645,16 @@ public:
     parlor_session *get() const noexcept { return handle_.get(); }
 
 private:
+    bool send_channel(std::uint64_t channel, const void *data, std::size_t size, std::int32_t binary) {
+        const auto *bytes = static_cast<const std::uint8_t *>(data);
+        parlor_status status = parlor_session_send_channel(get(), channel, bytes, size, binary);
+        if (status == PARLOR_STATUS_BUSY) {
+            return false;
+        }
+        detail::check(status);
+        return true;
+    }
+
     static parlor_session *create(const Config &config, Handlers handlers) {
         if (parlor_abi_version() != PARLOR_ABI_VERSION) {
             throw Error(PARLOR_STATUS_UNSUPPORTED_FIELD, "the library and parlor.h have different ABI versions");

@@ -4,23 +4,32 @@
 //! entry, [`cli::run`]). What is decided is decided in the `hub` crate; here are the sockets:
 //!
 //! ```text
-//! http ── / static_files, /healthz
-//!   └──── /v1 ws: one task per socket ◀── queue ── switchboard: the hub behind a mutex, its clock, its timers
+//! accept: TCP, TLS, limits per address
+//!   └─ http ── / static_files, /healthz, /readyz
+//!        └──── /v1 ws: one task per socket ◀── queue ── switchboard: the hub behind a mutex, its clock, its timers
 //! ```
 
 #![forbid(unsafe_code)]
 
+mod accept;
 mod auth;
 pub mod cli;
+mod client_address;
 mod config;
 mod config_file;
 mod http;
 mod limits;
+mod logging;
+mod metrics;
+mod per_address;
+mod settings;
 mod static_files;
 mod switchboard;
+mod tls;
 mod ws;
 
 mod server;
 
-pub use config::{Config, ConfigError, Key, Timing};
+pub use config::{Config, ConfigError, Key, PerAddress, Timing, Tls};
 pub use server::{Server, ServerHandle, StartError};
+pub use tls::DevCertificate;

@@ -25,8 +25,17 @@ pub const WRITE_TIMEOUT: Duration = Duration::from_secs(10);
 /// How long a closed socket waits for the client's half of the closing handshake (RFC 6455 §7.1.1).
 pub const CLOSE_WAIT: Duration = Duration::from_secs(1);
 
-/// How long a shutdown waits for the sockets to close.
-pub const SHUTDOWN_WAIT: Duration = Duration::from_secs(5);
+/// Largest request head, in bytes: twice what the longest token needs.
+pub const MAX_HEAD_SIZE: usize = 16 * 1024;
+
+/// Most header fields of a request; browsers send some 20.
+pub const MAX_HEADERS: usize = 64;
+
+/// How long nothing is accepted after the system had no resources for one more connection.
+pub const ACCEPT_PAUSE: Duration = Duration::from_secs(1);
+
+/// What a client behind a proxy is told to wait when its address has too many sockets.
+pub const RETRY_AFTER_CROWD: Duration = Duration::from_secs(30);
 
 /// What a client is told to wait before it comes back after a shutdown, in milliseconds.
 pub const RETRY_AFTER_MS: u64 = 1_500;

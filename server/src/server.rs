@@ -2,19 +2,23 @@
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
-use axum::serve::ListenerExt as _;
 use protocol::ice;
 use tokio::net::TcpListener;
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{mpsc, watch};
 use tokio::task::JoinHandle;
-use tokio::time::timeout;
+use tokio::time::{Duration, sleep, timeout};
 
+use crate::accept::{self, Entrance};
 use crate::auth::Doorkeeper;
-use crate::config::{Config, ConfigError};
+use crate::client_address::TrustedProxies;
+use crate::config::{Config, ConfigError, Tls};
 use crate::http;
-use crate::limits::SHUTDOWN_WAIT;
+use crate::metrics::{self, Metrics};
+use crate::per_address::AddressLimits;
 use crate::switchboard::Switchboard;
+use crate::tls::{self, CertificateFiles, DevCertificate};
 use crate::ws::Reception;
 
 /// Starts servers.
@@ -44,54 +48,112 @@ pub enum StartError {
 #[derive(Debug)]
 pub struct ServerHandle {
     local_addr: SocketAddr,
+    metrics_addr: Option<SocketAddr>,
+    origin: String,
+    dev_certificate: Option<DevCertificate>,
     switchboard: Arc<Switchboard>,
-    stop_listening: Option<oneshot::Sender<()>>,
-    last_socket: mpsc::Receiver<()>,
-    listening: JoinHandle<()>,
-    timers: JoinHandle<()>,
+    is_ready: Arc<AtomicBool>,
+    stop: watch::Sender<bool>,
+    last_connection: mpsc::Receiver<()>,
+    drain_delay: Duration,
+    drain_timeout: Duration,
+    tasks: Tasks,
+}
+
+/// Tasks that end with the server.
+#[derive(Debug, Default)]
+struct Tasks(Vec<JoinHandle<()>>);
+
+impl Tasks {
+    fn spawn(&mut self, task: impl Future<Output = ()> + Send + 'static) {
+        self.0.push(tokio::spawn(task));
+    }
+}
+
+impl Drop for Tasks {
+    fn drop(&mut self) {
+        self.0.iter().for_each(JoinHandle::abort);
+    }
 }
 
 impl Server {
     /// Starts a server: when this returns, clients can connect.
     ///
     /// # Errors
-    /// When the address cannot be listened on or the configuration contradicts itself.
+    /// When an address cannot be listened on, the certificate cannot be used, or the configuration contradicts
+    /// itself.
     pub async fn start(config: Config) -> Result<ServerHandle, StartError> {
-        let Config { listen: address, web_dir, keys, ice_servers, max_connections, timing, hub } = config;
-        if ice_servers.len() > ice::MAX_SERVERS {
+        if config.ice_servers.len() > ice::MAX_SERVERS {
             return Err(ConfigError(format!("there are more than {} ICE servers", ice::MAX_SERVERS)).into());
         }
-        let doorkeeper = Doorkeeper::new(keys)?;
-        let refused = |error| StartError::Listen { address, error };
-        let listener = TcpListener::bind(address).await.map_err(refused)?;
-        let local_addr = listener.local_addr().map_err(refused)?;
+        let timing = config.timing;
+        let mut tasks = Tasks::default();
+        let doorkeeper = Doorkeeper::new(config.keys)?;
+        let (identity, dev_certificate) = match config.tls {
+            None => (None, None),
+            Some(Tls::Files { certificate, key }) => {
+                let mut files = CertificateFiles::new(certificate, key);
+                let identity = files.load()?;
+                tasks.spawn(files.keep_up(Arc::clone(&identity), timing.tls_poll));
+                (Some(identity), None)
+            }
+            Some(Tls::SelfSigned { certificate }) => {
+                let (identity, shown) = tls::make_self_signed(&certificate, config.listen.ip())?;
+                (Some(identity), Some(shown))
+            }
+        };
+        let (listener, local_addr) = listen(config.listen).await?;
+        let scheme = if identity.is_some() { "wss" } else { "ws" };
+        let origin = origin(scheme, local_addr);
 
-        let switchboard = Arc::new(Switchboard::new(hub, &ice_servers, max_connections));
-        let timers = tokio::spawn({
+        let metrics = Arc::new(Metrics::default());
+        let mut metrics_addr = None;
+        if let Some(address) = config.metrics_listen {
+            let (listener, address) = listen(address).await?;
+            metrics_addr = Some(address);
+            let routes = metrics::routes(&metrics);
+            tasks.spawn(async move {
+                if let Err(error) = axum::serve(listener, routes).await {
+                    tracing::error!(%error, "the metrics are not served any more");
+                }
+            });
+        }
+
+        let switchboard = Arc::new(Switchboard::new(config.hub, &config.ice_servers, config.max_connections));
+        tasks.spawn({
             let switchboard = Arc::clone(&switchboard);
             async move { switchboard.run_timers().await }
         });
-        let (alive, last_socket) = mpsc::channel(1);
+        let (alive, last_connection) = mpsc::channel(1);
+        let (stop, stopped) = watch::channel(false);
+        let entrance = Arc::new(Entrance {
+            tls: identity.map(|identity| identity.acceptor()),
+            proxies: TrustedProxies::new(config.trusted_proxies),
+            limits: Arc::new(AddressLimits::new(config.per_address)),
+            handshake_timeout: timing.handshake,
+            metrics,
+            alive: alive.clone(),
+            stopped,
+        });
+        let is_ready = Arc::new(AtomicBool::new(true));
         let reception =
             Arc::new(Reception { doorkeeper, switchboard: Arc::clone(&switchboard), timing, alive });
-        let routes = http::routes(reception, web_dir.as_deref(), &origin(local_addr));
-        let listener = listener.tap_io(|socket| {
-            // Signalling is small frames that somebody waits for.
-            if let Err(error) = socket.set_nodelay(true) {
-                tracing::debug!(%error, "TCP_NODELAY refused");
-            }
-        });
-        let (stop_listening, stopped) = oneshot::channel();
-        let listening = tokio::spawn(async move {
-            // A dropped sender stops, too.
-            let until = async { drop(stopped.await) };
-            let outcome = axum::serve(listener, routes).with_graceful_shutdown(until).await;
-            if let Err(error) = outcome {
-                tracing::error!(%error, "the server stopped listening");
-            }
-        });
-        let stop_listening = Some(stop_listening);
-        Ok(ServerHandle { local_addr, switchboard, stop_listening, last_socket, listening, timers })
+        let page = http::page(config.web_dir.as_deref(), &origin);
+        let routes = http::routes(reception, &entrance, Arc::clone(&is_ready), page);
+        tasks.spawn(accept::run(entrance, listener, routes));
+        Ok(ServerHandle {
+            local_addr,
+            metrics_addr,
+            origin,
+            dev_certificate,
+            switchboard,
+            is_ready,
+            stop,
+            last_connection,
+            drain_delay: timing.drain_delay,
+            drain_timeout: timing.drain_timeout,
+            tasks,
+        })
     }
 }
 
@@ -101,43 +163,54 @@ impl ServerHandle {
         self.local_addr
     }
 
+    /// Returns the address that the metrics are served on.
+    pub fn metrics_addr(&self) -> Option<SocketAddr> {
+        self.metrics_addr
+    }
+
     /// Returns the origin for clients on this machine, such as `ws://127.0.0.1:7080`.
     pub fn url(&self) -> String {
-        origin(self.local_addr)
+        self.origin.clone()
     }
 
-    /// Tells every client that the server goes away, closes the sockets with 1001 and waits for them, for at
-    /// most 5 s.
-    pub async fn shutdown(mut self) {
-        self.stop_listening = None;
-        self.switchboard.shut_down();
-        let gone = async {
-            // Ends when the routes and every socket have dropped their senders.
-            let _ = (&mut self.listening).await;
-            let _ = self.last_socket.recv().await;
-        };
-        if timeout(SHUTDOWN_WAIT, gone).await.is_err() {
+    /// Returns the self-signed certificate, if the server has one.
+    pub fn dev_certificate(&self) -> Option<&DevCertificate> {
+        self.dev_certificate.as_ref()
+    }
+
+    /// Stops in good order: `/readyz` says 503 for the drain's delay; then every client is told that the server
+    /// goes away, the sockets are closed with 1001 and waited for, for at most the drain's timeout.
+    pub async fn shutdown(self) {
+        let Self {
+            switchboard, is_ready, stop, mut last_connection, drain_delay, drain_timeout, tasks, ..
+        } = self;
+        is_ready.store(false, Ordering::Relaxed);
+        sleep(drain_delay).await;
+        stop.send_replace(true);
+        switchboard.shut_down();
+        // Each connection holds a sender of this channel. The accept loop ends by itself and drops its own.
+        if timeout(drain_timeout, last_connection.recv()).await.is_err() {
             tracing::warn!("some clients did not close in time");
         }
+        drop(tasks);
     }
 }
 
-impl Drop for ServerHandle {
-    fn drop(&mut self) {
-        self.listening.abort();
-        self.timers.abort();
-    }
+async fn listen(address: SocketAddr) -> Result<(TcpListener, SocketAddr), StartError> {
+    let refused = |error| StartError::Listen { address, error };
+    let listener = TcpListener::bind(address).await.map_err(refused)?;
+    let local_addr = listener.local_addr().map_err(refused)?;
+    Ok((listener, local_addr))
 }
 
-fn origin(address: SocketAddr) -> String {
-    let mut address = address;
+fn origin(scheme: &str, mut address: SocketAddr) -> String {
     if address.ip().is_unspecified() {
         address.set_ip(match address.ip() {
             IpAddr::V4(_) => Ipv4Addr::LOCALHOST.into(),
             IpAddr::V6(_) => Ipv6Addr::LOCALHOST.into(),
         });
     }
-    format!("ws://{address}")
+    format!("{scheme}://{address}")
 }
 
 #[cfg(test)]
@@ -151,7 +224,7 @@ mod tests {
             ("0.0.0.0:80", "ws://127.0.0.1:80"),
             ("[::]:7080", "ws://[::1]:7080"),
         ] {
-            assert_eq!(origin(address.parse().unwrap()), expected);
+            assert_eq!(origin("ws", address.parse().unwrap()), expected);
         }
     }
 }

@@ -14,7 +14,12 @@ pub(crate) fn default_web_dir() -> Option<PathBuf> {
     let built = PathBuf::from("web/dist");
     let binary = std::env::current_exe().ok();
     let installed = binary.as_deref().and_then(Path::parent).map(|bin| bin.join("../share/parlor/web"));
-    [Some(built), installed].into_iter().flatten().find(|dir| dir.join("index.html").is_file())
+    [Some(built), installed].into_iter().flatten().find(|dir| has_page(dir))
+}
+
+/// Returns whether a directory has the demo page.
+pub(crate) fn has_page(dir: &Path) -> bool {
+    dir.join("index.html").is_file()
 }
 
 /// Serves the files of a directory, and `index.html` at `/`.

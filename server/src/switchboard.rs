@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use axum::extract::ws::Utf8Bytes;
-use hub::{AppId, ConnectionId, Grants, Hub, Input, NewConnection, Output};
+use hub::{ConnectionId, Hub, Input, NewConnection, Output};
 use protocol::ice::{self, IceServer};
 use protocol::{CloseCode, Map, Welcome, limits::MAX_MESSAGE_SIZE};
 use serde_json::Value;
@@ -15,11 +15,8 @@ use tokio::time::Instant;
 use units::Time;
 use uuid::Uuid;
 
-use crate::auth::Refusal;
+use crate::auth::{Admission, Refusal};
 use crate::limits::{MAX_QUEUED_BYTES, QUEUED_FRAME_OVERHEAD, RETRY_AFTER_MS};
-
-/// All keys of a configuration belong to one tenant.
-const APP: AppId = AppId::new(1);
 
 /// The sockets' way to the hub and the hub's way to the sockets.
 #[derive(Debug)]
@@ -28,7 +25,8 @@ pub(crate) struct Switchboard {
     epoch: Instant,
     /// Wakes the timer task when a deadline comes up that is earlier than the one it sleeps for.
     earlier_deadline: Notify,
-    welcome_metadata: Option<Map>,
+    /// What goes into the metadata of a welcome.
+    ice_servers: Option<Value>,
     max_connections: usize,
 }
 
@@ -96,10 +94,8 @@ impl Receiver {
 
 impl Switchboard {
     pub(crate) fn new(hub: hub::Config, ice_servers: &[IceServer], max_connections: usize) -> Self {
-        let welcome_metadata = (!ice_servers.is_empty()).then(|| {
-            let list = ice_servers.iter().map(IceServer::to_value).collect();
-            Map::from_iter([(ice::METADATA_KEY.to_owned(), Value::Array(list))])
-        });
+        let ice_servers = (!ice_servers.is_empty())
+            .then(|| Value::Array(ice_servers.iter().map(IceServer::to_value).collect()));
         Self {
             state: Mutex::new(State {
                 hub: Hub::new(hub),
@@ -110,35 +106,47 @@ impl Switchboard {
             }),
             epoch: Instant::now(),
             earlier_deadline: Notify::new(),
-            welcome_metadata,
+            ice_servers,
             max_connections,
         }
     }
 
     /// Registers a socket whose client was admitted. The welcome is in its queue when this returns.
-    pub(crate) fn connect(&self, grants: Arc<Grants>) -> Result<(ConnectionId, Receiver), Refusal> {
+    pub(crate) fn connect(&self, admission: Admission) -> Result<(ConnectionId, Receiver), Refusal> {
         let mut state = self.lock();
         if state.is_shutting_down {
-            return Err(Refusal { code: CloseCode::GOING_AWAY, reason: "server shutdown" });
+            return Err(Refusal::Close { code: CloseCode::GOING_AWAY, reason: "server shutdown" });
         }
         if state.sockets.len() >= self.max_connections {
-            return Err(Refusal { code: CloseCode::OVER_CONCURRENT_LIMIT, reason: "too many connections" });
+            return Err(Refusal::Close {
+                code: CloseCode::OVER_CONCURRENT_LIMIT,
+                reason: "too many connections",
+            });
         }
         state.last_connection += 1;
         let connection = ConnectionId::new(state.last_connection);
         let (sender, receiver) = mpsc::unbounded_channel();
         let queued_bytes = Arc::new(AtomicUsize::new(0));
         state.sockets.insert(connection, Sender { queue: sender, queued_bytes: Arc::clone(&queued_bytes) });
+        let Admission { app, grants, peer_id, peer_metadata, metadata, expires_at, turn, .. } = admission;
         let welcome = Welcome {
-            peer_id: Uuid::new_v4().to_string(),
-            expires_at: None,
+            peer_id: peer_id.unwrap_or_else(|| Uuid::new_v4().to_string()),
+            expires_at,
             server_time: SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs(),
             max_message_size: MAX_MESSAGE_SIZE as u64,
-            metadata: self.welcome_metadata.clone(),
+            metadata: self.welcome_metadata(metadata, turn),
         };
-        let new = NewConnection { connection, app: APP, grants, peer_metadata: None, welcome };
+        let new = NewConnection { connection, app, grants, peer_metadata, welcome };
         self.run(&mut state, Input::Connected(new));
         Ok((connection, Receiver { queue: receiver, queued_bytes }))
+    }
+
+    /// Puts the server's ICE servers into what the credential says, unless it brings its own.
+    fn welcome_metadata(&self, own: Option<Map>, turn: bool) -> Option<Map> {
+        let Some(ice_servers) = self.ice_servers.as_ref().filter(|_| turn) else { return own };
+        let mut metadata = own.unwrap_or_default();
+        metadata.entry(ice::METADATA_KEY).or_insert_with(|| ice_servers.clone());
+        Some(metadata)
     }
 
     /// Tells the hub what happened.

@@ -22,16 +22,16 @@ use axum::extract::rejection::QueryRejection;
 use axum::extract::ws::{CloseFrame, Message, Utf8Bytes, WebSocket, WebSocketUpgrade};
 use axum::extract::{Query, State};
 use axum::http::{HeaderMap, header};
-use axum::response::Response;
+use axum::response::{IntoResponse as _, Response};
 use bytes::Bytes;
-use hub::{ConnectionId, Grants, Input};
+use hub::{ConnectionId, Input};
 use protocol::limits::MAX_CLIENT_FRAME_SIZE;
 use protocol::{ClientFrame, CloseCode, ErrorCode, FrameError};
 use tokio::sync::mpsc;
 use tokio::time::{Instant, timeout};
 use tungstenite::error::ProtocolError;
 
-use crate::auth::{ConnectQuery, Doorkeeper, Refusal};
+use crate::auth::{Admission, ConnectQuery, Doorkeeper, Refusal};
 use crate::config::Timing;
 use crate::limits::{CLOSE_WAIT, MAX_READ_FRAME_SIZE, READ_BUFFER_SIZE, WRITE_TIMEOUT};
 use crate::switchboard::{Outgoing, Receiver, Switchboard};
@@ -46,7 +46,7 @@ pub(crate) struct Reception {
     pub(crate) alive: mpsc::Sender<()>,
 }
 
-/// Answers the upgrade request. Even a client that is turned away gets its socket first: browsers can read a
+/// Answers the upgrade request. Most clients that are turned away get their socket first: browsers can read a
 /// close code, but not an HTTP status.
 pub(crate) async fn upgrade(
     State(reception): State<Arc<Reception>>,
@@ -59,8 +59,12 @@ pub(crate) async fn upgrade(
             let origin = headers.get(header::ORIGIN).and_then(|origin| origin.to_str().ok());
             reception.doorkeeper.admit(&query, origin)
         }
-        Err(_) => Err(Refusal { code: CloseCode::INVALID_TOKEN, reason: "unreadable query" }),
+        Err(_) => Err(Refusal::Close { code: CloseCode::INVALID_TOKEN, reason: "unreadable query" }),
     };
+    if let Err(Refusal::BeforeUpgrade { status, error }) = admission {
+        tracing::info!(status = status.as_u16(), error, "client turned away");
+        return (status, axum::Json(serde_json::json!({ "error": error }))).into_response();
+    }
     let alive = reception.alive.clone();
     upgrade
         .read_buffer_size(READ_BUFFER_SIZE)
@@ -74,11 +78,12 @@ pub(crate) async fn upgrade(
         })
 }
 
-async fn serve(mut socket: WebSocket, reception: &Reception, admission: Result<Arc<Grants>, Refusal>) {
-    let connected = admission.and_then(|grants| reception.switchboard.connect(grants));
+async fn serve(mut socket: WebSocket, reception: &Reception, admission: Result<Admission, Refusal>) {
+    let connected = admission.and_then(|admission| reception.switchboard.connect(admission));
     let (connection, queue) = match connected {
         Ok(connected) => connected,
-        Err(Refusal { code, reason }) => {
+        Err(Refusal::BeforeUpgrade { .. }) => return,
+        Err(Refusal::Close { code, reason }) => {
             tracing::info!(code = code.get(), reason, "client turned away");
             close(&mut socket, code, reason).await;
             return;
@@ -119,7 +124,7 @@ struct Open<'a> {
 
 impl Open<'_> {
     async fn run(mut self) -> End {
-        let Timing { ping_after, ping_grace } = self.reception.timing;
+        let Timing { ping_after, ping_grace, .. } = self.reception.timing;
         let mut last_heard = Instant::now();
         let mut is_probed = false;
         let probe = tokio::time::sleep(ping_after);

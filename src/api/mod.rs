@@ -18,4 +18,6 @@ pub use crate::shell::{
     SessionState, Status, TrackStats, VideoSink, convert, time_us, write_png,
 };
 pub use media::frame::{AudioFrame, EncodedFrame, FrameError, PixelFormat, Plane, VideoFrame};
-pub use units::{BitRate, Codec, MediaKind, PeerId, RequestId, Secret, StreamId, Time, TrackId};
+pub use units::{
+    BitRate, ChannelId, ChannelOptions, Codec, MediaKind, PeerId, RequestId, Secret, StreamId, Time, TrackId,
+};

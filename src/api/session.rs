@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use units::{PeerId, RequestId, StreamId, TrackId};
+use units::{ChannelId, ChannelOptions, PeerId, RequestId, StreamId, TrackId};
 
 use super::stream::MediaStream;
 use super::{
@@ -75,6 +75,50 @@ impl Session {
     /// such peer; [`super::Status::Closed`].
     pub fn send(&self, peer: Option<PeerId>, data: &str) -> Result<RequestId> {
         self.0.send(peer, data)
+    }
+
+    /// Opens a data channel to a peer (RFC 8831): straight to it, not through the server. It is open at `channel-open`;
+    /// what is sent before waits. When the link to the peer is replaced it is opened again by itself, and
+    /// `channel-open` says so; what the old link had not delivered is lost. It ends with `channel-close`.
+    ///
+    /// # Errors
+    ///
+    /// [`super::Status::UnknownId`] when there is no such peer; [`super::Status::InvalidArgument`] for a label of
+    /// more than 65,535 bytes, or both kinds of limits; [`super::Status::Closed`].
+    pub fn open_channel(&self, peer: PeerId, label: &str, options: ChannelOptions) -> Result<ChannelId> {
+        self.0.open_channel(peer, label, options)
+    }
+
+    /// Sends a message on a data channel, whoever opened it: bytes, or a text in UTF-8.
+    ///
+    /// At most 1 MiB and 256 messages wait in a channel beside the 1 MiB that its link has in flight. A message that
+    /// does not fit is refused as a whole; `channel-writable` says when to go on.
+    ///
+    /// # Errors
+    ///
+    /// [`super::Status::Busy`] when the channel is full; [`super::Status::PayloadTooLarge`] for more than the peer
+    /// takes (64 KiB until the channel is open, then what the peer said); [`super::Status::InvalidUtf8`];
+    /// [`super::Status::UnknownId`] when there is no such channel; [`super::Status::Closed`].
+    pub fn send_channel(&self, channel: ChannelId, data: &[u8], binary: bool) -> Result<()> {
+        self.0.send_channel(channel, data, binary)
+    }
+
+    /// Closes a data channel, whoever opened it; what waits in it is lost.
+    ///
+    /// # Errors
+    ///
+    /// [`super::Status::UnknownId`] when there is no such channel; [`super::Status::Closed`].
+    pub fn close_channel(&self, channel: ChannelId) -> Result<()> {
+        self.0.close_channel(channel)
+    }
+
+    /// Returns how many bytes wait in a data channel beside those that its link has in flight.
+    ///
+    /// # Errors
+    ///
+    /// [`super::Status::UnknownId`] when there is no such channel; [`super::Status::Closed`].
+    pub fn channel_buffered_amount(&self, channel: ChannelId) -> Result<usize> {
+        self.0.channel_buffered_amount(channel)
     }
 
     /// Answers `token-needed`; none means that there is no token and the attempt fails.

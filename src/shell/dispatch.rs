@@ -10,11 +10,23 @@ use crate::shell::{Event, Listener, Result};
 /// How many events may wait for the app. Past it messages are dropped and counted; lifecycle events are always
 /// taken, and membership bounds how many of those there can be.
 const EVENT_QUEUE: usize = 4096;
+/// How many bytes of data-channel messages may wait for the app. Past it the links hold back what comes on data
+/// channels, so that the senders slow down; nothing is lost.
+const CHANNEL_BYTES: usize = 4 * 1024 * 1024;
+/// The links go on when no more than this waits.
+const CHANNEL_BYTES_LOW: usize = 1024 * 1024;
+/// What a message costs beside its bytes.
+const MESSAGE_OVERHEAD: usize = 256;
+
+/// Called when the app has caught up with its data channels.
+type CaughtUp = Box<dyn Fn() + Send + Sync>;
 
 #[derive(Default)]
 struct State {
     events: VecDeque<Event>,
     dropped_messages: u64,
+    channel_bytes: usize,
+    behind: bool,
     closed: bool,
 }
 
@@ -48,8 +60,15 @@ impl EventQueue {
             }
             return;
         }
+        state.channel_bytes += channel_bytes(&event);
+        state.behind |= state.channel_bytes > CHANNEL_BYTES;
         state.events.push_back(event);
         self.0.wake.notify_one();
+    }
+
+    /// Returns whether the app is so far behind with its data channels that no more may come.
+    pub(crate) fn is_behind(&self) -> bool {
+        self.0.lock().behind
     }
 }
 
@@ -60,11 +79,12 @@ pub(crate) struct Dispatcher {
 }
 
 impl Dispatcher {
-    /// Starts the thread. It holds the only reference to the listener and drops it at its end.
-    pub(crate) fn start(listener: Arc<dyn Listener>) -> Result<Self> {
+    /// Starts the thread. It holds the only reference to the listener and drops it at its end. `caught_up` is called
+    /// on it each time that [`EventQueue::is_behind`] has become false.
+    pub(crate) fn start(listener: Arc<dyn Listener>, caught_up: CaughtUp) -> Result<Self> {
         let shared = Arc::<Shared>::default();
         let queue = Arc::clone(&shared);
-        let thread = Worker::start("parlor-events", move || run(&queue, &*listener))?;
+        let thread = Worker::start("parlor-events", move || run(&queue, &*listener, &caught_up))?;
         Ok(Self { shared, thread })
     }
 
@@ -80,13 +100,21 @@ impl Dispatcher {
             let mut state = self.shared.lock();
             state.closed = true;
             state.events.clear();
+            state.channel_bytes = 0;
         }
         self.shared.wake.notify_all();
         self.thread.join();
     }
 }
 
-fn run(shared: &Shared, listener: &dyn Listener) {
+fn channel_bytes(event: &Event) -> usize {
+    match event {
+        Event::ChannelMessage { data, .. } => data.len() + MESSAGE_OVERHEAD,
+        _ => 0,
+    }
+}
+
+fn run(shared: &Shared, listener: &dyn Listener, caught_up: &CaughtUp) {
     loop {
         let event = {
             let mut state = shared.lock();
@@ -102,6 +130,15 @@ fn run(shared: &Shared, listener: &dyn Listener) {
         };
         if catch_unwind(AssertUnwindSafe(|| listener.on_event(&event))).is_err() {
             tracing::error!(event = event.name(), "the app's listener panicked");
+        }
+        let has_caught_up = {
+            let mut state = shared.lock();
+            state.channel_bytes = state.channel_bytes.saturating_sub(channel_bytes(&event));
+            let low = state.channel_bytes <= CHANNEL_BYTES_LOW;
+            low && std::mem::take(&mut state.behind)
+        };
+        if has_caught_up {
+            caught_up();
         }
     }
 }
@@ -124,7 +161,7 @@ mod tests {
     #[test]
     fn events_come_in_order_and_a_panicking_listener_goes_on_receiving() {
         let (sender, received) = mpsc::channel();
-        let dispatcher = Dispatcher::start(Arc::new(Recorder(sender))).unwrap();
+        let dispatcher = Dispatcher::start(Arc::new(Recorder(sender)), Box::new(|| {})).unwrap();
         let queue = dispatcher.queue();
         queue.push(Event::GoingAway { retry_after_ms: 1 });
         queue.push(Event::Left { reason: None });
@@ -148,7 +185,10 @@ mod tests {
         }
         let (sender, received) = mpsc::channel();
         let closer = Arc::new(Closer(Mutex::default(), sender));
-        let dispatcher = Arc::new(Dispatcher::start(Arc::clone(&closer) as Arc<dyn Listener>).unwrap());
+        let dispatcher = Arc::new({
+            let listener = Arc::clone(&closer) as Arc<dyn Listener>;
+            Dispatcher::start(listener, Box::new(|| {})).unwrap()
+        });
         *closer.0.lock().unwrap() = Some(Arc::clone(&dispatcher));
         dispatcher.queue().push(Event::Left { reason: None });
         received.recv().unwrap();

@@ -57,7 +57,7 @@ pub enum Status {
     ActionNotPermitted = -403,
     /// The peer is not online.
     PeerNotFound = -404,
-    /// The message is larger than the server allows.
+    /// The message is larger than the server or the peer allows.
     PayloadTooLarge = -405,
     /// The server ended the session on purpose, such as by a kick.
     Disconnected = -406,

@@ -1,6 +1,7 @@
 //! What a session tells its app.
 
-use units::{MediaKind, PeerId, RequestId, StreamId, TrackId};
+use bytes::Bytes;
+use units::{ChannelId, MediaKind, PeerId, RequestId, StreamId, TrackId};
 
 use super::error::{Error, Status};
 
@@ -114,6 +115,43 @@ pub enum Event {
         /// The sender's metadata, where the server gives it.
         metadata: Option<String>,
     },
+    /// A data channel is open: one of this session's, for the first time or again after `connection-reset`, or one
+    /// that the peer opened.
+    ChannelOpen {
+        /// The peer at the other end.
+        peer: PeerId,
+        /// The channel.
+        channel: ChannelId,
+        /// The channel's label.
+        label: String,
+        /// Whether the peer opened it.
+        incoming: bool,
+    },
+    /// A message came on a data channel.
+    ChannelMessage {
+        /// The peer at the other end.
+        peer: PeerId,
+        /// The channel.
+        channel: ChannelId,
+        /// Whether these are bytes; otherwise it is a text in UTF-8.
+        binary: bool,
+        /// The message.
+        data: Bytes,
+    },
+    /// A data channel that was too full for a message has room again.
+    ChannelWritable {
+        /// The peer at the other end.
+        peer: PeerId,
+        /// The channel.
+        channel: ChannelId,
+    },
+    /// A data channel is closed for good, or could not be opened.
+    ChannelClose {
+        /// The peer at the other end.
+        peer: PeerId,
+        /// The channel.
+        channel: ChannelId,
+    },
     /// A request has ended; each request ends exactly once.
     RequestDone {
         /// The request.
@@ -167,6 +205,10 @@ impl Event {
             Self::TrackAdded { .. } => "track-added",
             Self::TrackRemoved { .. } => "track-removed",
             Self::Data { .. } => "data",
+            Self::ChannelOpen { .. } => "channel-open",
+            Self::ChannelMessage { .. } => "channel-message",
+            Self::ChannelWritable { .. } => "channel-writable",
+            Self::ChannelClose { .. } => "channel-close",
             Self::RequestDone { .. } => "request-done",
             Self::ConnectionReset { .. } => "connection-reset",
             Self::NegotiationError { .. } => "negotiation-error",

@@ -51,6 +51,13 @@ pub(super) fn translate(event: Decided, shared: &Shared) -> Option<Event> {
             view.tracks.remove(&track);
             Event::TrackRemoved { peer, stream, track }
         }
+        Decided::ChannelOpened { peer, channel, label, received } => {
+            Event::ChannelOpen { peer, channel, label, incoming: received.is_some() }
+        }
+        Decided::ChannelClosed { peer, channel } => {
+            view.channels.remove(&channel);
+            Event::ChannelClose { peer, channel }
+        }
         Decided::Data { peer, data, direct, metadata } => Event::Data {
             peer,
             data: data.to_string(),

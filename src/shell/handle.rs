@@ -5,11 +5,13 @@ use std::fmt;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use bytes::Bytes;
 use protocol::{names, url};
 use serde_json::{Map, Value};
 use session::{LocalStream, LocalTrack};
-use units::{Codec, MediaKind, PeerId, RequestId, Secret, StreamId, TrackId};
+use units::{ChannelId, ChannelOptions, Codec, MediaKind, PeerId, RequestId, Secret, StreamId, TrackId};
 
+use super::channels::{Gauge, Message};
 use super::dispatch::Dispatcher;
 use super::engine::EngineCore;
 use super::network::{Command, SessionKey};
@@ -33,11 +35,18 @@ pub(crate) struct View {
     pub(crate) peer_id: Option<String>,
     pub(crate) peers: BTreeMap<PeerId, (PeerInfo, PeerStats)>,
     pub(crate) tracks: BTreeMap<TrackId, RemoteTrack>,
+    pub(crate) channels: BTreeMap<ChannelId, Arc<Gauge>>,
 }
 
 impl Default for View {
     fn default() -> Self {
-        Self { state: SessionState::Idle, peer_id: None, peers: BTreeMap::new(), tracks: BTreeMap::new() }
+        Self {
+            state: SessionState::Idle,
+            peer_id: None,
+            peers: BTreeMap::new(),
+            tracks: BTreeMap::new(),
+            channels: BTreeMap::new(),
+        }
     }
 }
 
@@ -80,7 +89,9 @@ impl SessionHandle {
             None => EngineCore::shared()?,
         };
         let key = SessionKey(next_id());
-        let dispatcher = Dispatcher::start(listener)?;
+        let queue = Arc::clone(engine.queue());
+        let caught_up = Box::new(move || queue.report(Command::CaughtUp(key)));
+        let dispatcher = Dispatcher::start(listener, caught_up)?;
         let shared = Arc::<Shared>::default();
         let setup = Setup {
             url: config.url,
@@ -180,6 +191,65 @@ impl SessionHandle {
         let request = RequestId::new(next_id());
         self.command(session::Command::Send { request, to: peer, data })?;
         Ok(request)
+    }
+
+    /// Opens a data channel.
+    pub(crate) fn open_channel(
+        &self,
+        peer: PeerId,
+        label: &str,
+        options: ChannelOptions,
+    ) -> Result<ChannelId> {
+        let wrong = |message: &str| Err(Error::new(Status::InvalidArgument, message));
+        if label.len() > ChannelOptions::MAX_LABEL {
+            return wrong("the label is longer than 65,535 bytes");
+        }
+        if options.max_retransmits.is_some() && options.max_lifetime_ms.is_some() {
+            return wrong("a channel has either a number of retransmissions or a lifetime");
+        }
+        self.open()?;
+        let channel = ChannelId::new(next_id());
+        let gauge = Gauge::new();
+        {
+            let mut view = self.shared.view();
+            if !view.peers.contains_key(&peer) {
+                return Err(unknown_peer());
+            }
+            view.channels.insert(channel, Arc::clone(&gauge));
+        }
+        let command = Command::OpenChannel(self.key, peer, channel, label.to_owned(), options, gauge);
+        self.push(command).inspect_err(|_| drop(self.shared.view().channels.remove(&channel)))?;
+        Ok(channel)
+    }
+
+    /// Sends a message on a data channel.
+    pub(crate) fn send_channel(&self, channel: ChannelId, data: &[u8], binary: bool) -> Result<()> {
+        if !binary && std::str::from_utf8(data).is_err() {
+            return Err(Error::new(Status::InvalidUtf8, "the text is not UTF-8"));
+        }
+        let gauge = self.gauge(channel)?;
+        gauge.take_in(data.len())?;
+        let message = Message { binary, data: Bytes::copy_from_slice(data) };
+        self.push(Command::SendChannel(self.key, channel, message)).inspect_err(|_| {
+            gauge.let_out(data.len());
+        })
+    }
+
+    /// Closes a data channel.
+    pub(crate) fn close_channel(&self, channel: ChannelId) -> Result<()> {
+        self.gauge(channel)?;
+        self.command(session::Command::CloseChannel { channel })
+    }
+
+    /// Returns how many bytes wait in a data channel.
+    pub(crate) fn channel_buffered_amount(&self, channel: ChannelId) -> Result<usize> {
+        Ok(self.gauge(channel)?.bytes())
+    }
+
+    fn gauge(&self, channel: ChannelId) -> Result<Arc<Gauge>> {
+        self.open()?;
+        let found = self.shared.view().channels.get(&channel).cloned();
+        found.ok_or_else(|| Error::new(Status::UnknownId, "there is no such data channel"))
     }
 
     /// Answers a request for a token.

@@ -1,7 +1,10 @@
 //! One link on the network thread: its candidates, senders and receivers.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
+use std::net::SocketAddr;
+use std::ops::RangeInclusive;
 
+use bytes::Bytes;
 use media::rtp::{RtpPacket, RtpPayload};
 use media::video_receiver::{VideoOutput, VideoReceiver, VideoReceiverConfig};
 use protocol::ice::IceServer;
@@ -15,7 +18,14 @@ use super::receive::RemoteTrack;
 use super::source::{SubscriberId, TrackSource};
 use super::wires::{Gathered, Wires};
 use super::{clock, next_id, random_seed};
+use crate::net::Datagram;
 use crate::shell::{PeerStats, Result, Status};
+
+/// The first byte of a datagram of DTLS (RFC 7983 section 7).
+const DTLS: RangeInclusive<u8> = 20..=63;
+/// Most datagrams that wait for the app to catch up with its data channels: as much as SCTP has in flight at its
+/// receive window of 1 MiB. More are lost, and sent again.
+const MAX_HELD: usize = 1024;
 
 /// A local track on a link.
 #[derive(Default)]
@@ -34,6 +44,13 @@ struct Receiver {
     media: Option<RemoteTrack>,
 }
 
+/// A datagram that waits.
+struct Held {
+    local: SocketAddr,
+    remote: SocketAddr,
+    data: Bytes,
+}
+
 /// One link and what the shell knows of it.
 pub(super) struct LinkRunner {
     pub(super) link: Link,
@@ -42,6 +59,8 @@ pub(super) struct LinkRunner {
     connected: bool,
     senders: BTreeMap<TrackId, Sender>,
     receivers: BTreeMap<ReceiverId, Receiver>,
+    /// DTLS datagrams that wait until the app has caught up with its data channels.
+    held: VecDeque<Held>,
     stats: PeerStats,
     stats_at: Time,
 }
@@ -76,6 +95,7 @@ impl LinkRunner {
             connected: false,
             senders: BTreeMap::new(),
             receivers: BTreeMap::new(),
+            held: VecDeque::new(),
             stats: PeerStats::default(),
             stats_at: now,
         })
@@ -150,8 +170,12 @@ impl LinkRunner {
                 }
                 None
             }
-            LinkCommand::Open { .. } | LinkCommand::Close => {
-                unreachable!("the session's runner opens and closes links")
+            LinkCommand::OpenChannel { .. }
+            | LinkCommand::CloseChannel { .. }
+            | LinkCommand::RefuseChannel { .. }
+            | LinkCommand::Open { .. }
+            | LinkCommand::Close => {
+                unreachable!("the session's runner knows its links and channels")
             }
         }
     }
@@ -220,8 +244,29 @@ impl LinkRunner {
             Reported::ChannelOpened { .. }
             | Reported::ChannelMessage { .. }
             | Reported::ChannelWritable { .. }
-            | Reported::ChannelClosed { .. } => None,
+            | Reported::ChannelClosed { .. } => unreachable!("the session's runner takes these"),
         }
+    }
+
+    /// Takes a datagram. `behind` says that the app has too many messages of data channels to take: those wait,
+    /// so that the sender, which gets no acknowledgement, slows down.
+    pub(super) fn receive_datagram(&mut self, now: Time, datagram: &Datagram<'_>, behind: bool) {
+        let Datagram { local, remote, data } = *datagram;
+        let is_dtls = data.first().is_some_and(|first| DTLS.contains(first));
+        if is_dtls && self.connected && (behind || !self.held.is_empty()) {
+            if self.held.len() < MAX_HELD {
+                self.held.push_back(Held { local, remote, data: Bytes::copy_from_slice(data) });
+            }
+            return;
+        }
+        self.link.handle_datagram(now, local, remote, data);
+    }
+
+    /// Takes the next datagram that waited; returns whether there was one.
+    pub(super) fn release_datagram(&mut self, now: Time) -> bool {
+        let Some(Held { local, remote, data }) = self.held.pop_front() else { return false };
+        self.link.handle_datagram(now, local, remote, &data);
+        true
     }
 
     /// Starts a remote track's pictures anew at a keyframe: its decoder cannot go on.

@@ -12,8 +12,9 @@ use std::time::Duration;
 use session::{LocalStream, SignalEvent};
 use tokio::runtime::{Handle, Runtime};
 use transport::{Certificate, ResolveToken};
-use units::{LinkId, ReceiverId, Time, TrackId};
+use units::{ChannelId, ChannelOptions, LinkId, PeerId, ReceiverId, Time, TrackId};
 
+use super::channels::{Gauge, Message};
 use super::clock;
 use super::queue::NetworkQueue;
 use super::receive::Playout;
@@ -37,6 +38,12 @@ pub(crate) enum Command {
     Session(SessionKey, session::Command),
     /// Register a stream with its sources.
     AddStream(SessionKey, LocalStream, Vec<(TrackId, TrackSource)>),
+    /// Open a data channel of this id to a peer.
+    OpenChannel(SessionKey, PeerId, ChannelId, String, ChannelOptions, Arc<Gauge>),
+    /// Send a message on a data channel.
+    SendChannel(SessionKey, ChannelId, Message),
+    /// The app has caught up with its data channels.
+    CaughtUp(SessionKey),
     /// Let a session leave and end.
     Close(SessionKey),
     /// A signalling connection, named by the number it was given, reports.
@@ -181,6 +188,19 @@ impl Network {
             }
             Command::AddStream(key, stream, sources) => {
                 self.with_session(key, |session, context| session.add_stream(now, context, stream, sources));
+            }
+            Command::OpenChannel(key, peer, channel, label, options, gauge) => {
+                self.with_session(key, |session, context| {
+                    session.open_channel(now, context, (peer, channel), label, options, gauge);
+                });
+            }
+            Command::SendChannel(key, channel, message) => {
+                self.with_session(key, |session, context| {
+                    session.send_channel(now, context, channel, message);
+                });
+            }
+            Command::CaughtUp(key) => {
+                self.with_session(key, |session, context| session.caught_up(now, context));
             }
             Command::Close(key) => self.with_session(key, |session, context| session.close(now, context)),
             Command::Signal(key, connection, event) => {

@@ -1,5 +1,7 @@
 //! One session on the network thread: carries out what its state machine asks for.
 
+mod channels;
+
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
@@ -8,6 +10,7 @@ use protocol::ice::IceServer;
 use session::{Command as Intent, Input, LinkCommand, Output, Session, SignalCommand, SignalEvent};
 use units::{Codec, LinkId, ReceiverId, StreamId, Time, TrackId};
 
+use super::channels::Channels;
 use super::dispatch::EventQueue;
 use super::events;
 use super::handle::Shared;
@@ -53,6 +56,7 @@ pub(super) struct SessionRunner {
     sources: BTreeMap<TrackId, TrackSource>,
     streams: BTreeMap<StreamId, Vec<TrackId>>,
     remote: BTreeMap<TrackId, (LinkId, ReceiverId, RemoteTrack)>,
+    channels: Channels,
     next_stats: Time,
     /// Set when the app closed the session: it ends once it has left, or then.
     ends_at: Option<Time>,
@@ -80,6 +84,7 @@ impl SessionRunner {
             sources: BTreeMap::new(),
             streams: BTreeMap::new(),
             remote: BTreeMap::new(),
+            channels: Channels::default(),
             next_stats: now + STATS_INTERVAL,
             ends_at: None,
         }
@@ -163,9 +168,10 @@ impl SessionRunner {
     ) -> bool {
         let Some(wires) = &mut self.wires else { return false };
         let (key, links) = (self.key, &mut self.links);
+        let behind = self.events.is_behind();
         let more = wires.receive(now, buffers, |link, datagram| {
             if let Some(runner) = links.get_mut(&link) {
-                runner.link.handle_datagram(now, datagram.local, datagram.remote, datagram.data);
+                runner.receive_datagram(now, &datagram, behind);
                 context.touched.insert((key, link));
             }
         });
@@ -257,6 +263,11 @@ impl SessionRunner {
             let (Some(runner), Some(wires)) = (self.links.get_mut(&id), &mut self.wires) else { return };
             runner.flush(wires);
             let Some(event) = runner.link.poll_event() else { return };
+            let event = match self.take_channel_event(now, context, id, event) {
+                Some(event) => event,
+                None => continue,
+            };
+            let (Some(runner), Some(wires)) = (self.links.get_mut(&id), &mut self.wires) else { return };
             if let Some(event) = runner.handle(now, context, wires, &self.sources, event) {
                 self.handle(now, context, Input::Link { link: id, event });
             }
@@ -340,6 +351,9 @@ impl SessionRunner {
                     self.close_link(now, context, id, link);
                 }
             }
+            LinkCommand::OpenChannel { .. }
+            | LinkCommand::CloseChannel { .. }
+            | LinkCommand::RefuseChannel { .. } => self.channel_command(context, id, command),
             command => {
                 if let Some(runner) = self.links.get_mut(&id)
                     && let Some(event) = runner.command(now, context, &self.sources, command)
@@ -400,6 +414,12 @@ impl SessionRunner {
                 }
             }
             session::Event::TrackRemoved { track, .. } => self.end_track(context, *track),
+            session::Event::ChannelOpened { peer, channel, received: Some(carrier), .. } => {
+                let max = self.links.get(&carrier.0).map_or(0, |runner| runner.link.max_message_size());
+                let gauge = self.channels.add_received(*channel, *peer, *carrier, max);
+                self.shared.view().channels.insert(*channel, gauge);
+            }
+            session::Event::ChannelClosed { channel, .. } => self.channels.remove(*channel),
             _ => {}
         }
         if let Some(event) = events::translate(event, &self.shared) {

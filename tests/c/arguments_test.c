@@ -33,6 +33,7 @@ typedef struct grown {
         parlor_video_sink video_sink;
         parlor_audio_sink audio_sink;
         parlor_log_sink log_sink;
+        parlor_channel_options channel_options;
         parlor_peer_stats peer_stats;
         parlor_track_stats track_stats;
         size_t struct_size;
@@ -174,6 +175,11 @@ static parlor_status take_log_sink(grown *given) {
     return status;
 }
 
+static parlor_status take_channel_options(grown *given) {
+    uint64_t channel = 0;
+    return parlor_session_open_channel(session, NO_ID, parlor_str_of("x"), &given->as.channel_options, &channel);
+}
+
 static parlor_status take_peer_stats(grown *given) {
     return parlor_session_peer_stats(session, NO_ID, &given->as.peer_stats);
 }
@@ -239,6 +245,7 @@ static void structs_are_taken_by_size(void) {
     given.as.log_sink.level = PARLOR_LOG_LEVEL_ERROR;
     given.as.log_sink.on_line = on_line;
     CHECK_STRUCT(log_sink, take_log_sink, PARLOR_STATUS_OK);
+    CHECK_STRUCT(channel_options, take_channel_options, PARLOR_STATUS_UNKNOWN_ID);
 
     /* What the library fills may be larger than it knows, whatever is in it. */
     given.as.struct_size = sizeof given.as.peer_stats;
@@ -250,6 +257,7 @@ static void structs_are_taken_by_size(void) {
 static void null_handles_are_refused(void) {
     uint64_t id = 0;
     int32_t number = 0;
+    size_t length = 0;
     double db = 0;
     char text[8];
     uint8_t bytes[8];
@@ -268,6 +276,13 @@ static void null_handles_are_refused(void) {
     CHECK_STATUS(NULL_POINTER, parlor_session_add_stream(session, NULL, NO_TEXT));
     CHECK_STATUS(NULL_POINTER, parlor_session_remove_stream(NULL, 1));
     CHECK_STATUS(NULL_POINTER, parlor_session_send(NULL, 0, word, &id));
+    CHECK_STATUS(NULL_POINTER, parlor_session_open_channel(NULL, 1, word, NULL, &id));
+    CHECK_STATUS(NULL_POINTER, parlor_session_open_channel(session, 1, word, NULL, NULL));
+    CHECK_STATUS(NULL_POINTER, parlor_session_send_channel(NULL, 1, bytes, sizeof bytes, 1));
+    CHECK_STATUS(NULL_POINTER, parlor_session_send_channel(session, 1, NULL, 1, 1));
+    CHECK_STATUS(NULL_POINTER, parlor_session_close_channel(NULL, 1));
+    CHECK_STATUS(NULL_POINTER, parlor_session_channel_buffered_amount(NULL, 1, &length));
+    CHECK_STATUS(NULL_POINTER, parlor_session_channel_buffered_amount(session, 1, NULL));
     CHECK_STATUS(NULL_POINTER, parlor_session_provide_token(NULL, 1, word));
     CHECK_STATUS(NULL_POINTER, parlor_session_set_video_sink(NULL, 1, NULL));
     CHECK_STATUS(NULL_POINTER, parlor_session_set_audio_sink(NULL, 1, NULL));
@@ -445,6 +460,13 @@ static void texts_must_be_there_utf8_and_well_formed(void) {
     CHECK_STATUS(PARLOR_STATUS_INVALID_UTF8, parlor_session_send(session, 0, broken, NULL));
     CHECK_STATUS(INVALID, parlor_session_send(session, 0, parlor_str_of("no json"), NULL));
     CHECK_STATUS(PARLOR_STATUS_UNKNOWN_ID, parlor_session_send(session, NO_ID, parlor_str_of("{}"), NULL));
+    uint64_t channel = 0;
+    CHECK_STATUS(PARLOR_STATUS_INVALID_UTF8, parlor_session_open_channel(session, NO_ID, broken, NULL, &channel));
+    CHECK_STATUS(PARLOR_STATUS_UNKNOWN_ID, parlor_session_open_channel(session, NO_ID, NO_TEXT, NULL, &channel));
+    CHECK_STATUS(PARLOR_STATUS_UNKNOWN_ID, parlor_session_send_channel(session, NO_ID, NULL, 0, 0));
+    CHECK_STATUS(INVALID, parlor_session_send_channel(session, NO_ID, NULL, 0, 2));
+    CHECK_STATUS(PARLOR_STATUS_UNKNOWN_ID, parlor_session_close_channel(session, NO_ID));
+    CHECK(channel == 0);
     CHECK_STATUS(PARLOR_STATUS_INVALID_UTF8, parlor_session_provide_token(session, 1, broken));
     CHECK_STATUS(INVALID, parlor_session_add_stream(session, stream, parlor_str_of("[]")));
     CHECK_STATUS(PARLOR_STATUS_UNKNOWN_ID, parlor_session_remove_stream(session, NO_ID));

@@ -181,6 +181,29 @@ static void check_messages(side *from, side *to) {
     CHECK(strcmp(to->events.data, "[1,\"you\"]") == 0);
 }
 
+static void check_channel(side *from, side *to) {
+    static const uint8_t hello[] = {'h', 'e', 'y'};
+    const parlor_channel_options both = {.struct_size = sizeof both, .has_max_retransmits = 1, .max_lifetime_ms = 1};
+    const parlor_channel_options lossy = {.struct_size = sizeof lossy, .unordered = 1, .has_max_retransmits = 1};
+    const parlor_str label = parlor_str_of("notes");
+    uint64_t channel = 0;
+    size_t waiting = 1;
+    CHECK_STATUS(PARLOR_STATUS_INVALID_ARGUMENT,
+                 parlor_session_open_channel(from->session, from->events.peer_id, label, &both, &channel));
+    CHECK_OK(parlor_session_open_channel(from->session, from->events.peer_id, label, &lossy, &channel));
+    CHECK_OK(parlor_session_send_channel(from->session, channel, hello, sizeof hello, 1));
+    WAIT_FOR(&to->events, to->events.events[PARLOR_EVENT_CHANNEL_MESSAGE] == 1);
+    CHECK(strcmp(to->events.label, "notes") == 0 && strcmp(to->events.data, "hey") == 0 && to->events.binary == 1);
+    CHECK_OK(parlor_session_send_channel(to->session, to->events.channel_id, hello, sizeof hello, 0));
+    WAIT_FOR(&from->events, from->events.events[PARLOR_EVENT_CHANNEL_MESSAGE] == 1);
+    CHECK(from->events.channel_id == channel && from->events.binary == 0);
+    CHECK_OK(parlor_session_channel_buffered_amount(from->session, channel, &waiting));
+    CHECK(waiting == 0);
+    CHECK_OK(parlor_session_close_channel(to->session, to->events.channel_id));
+    WAIT_FOR(&from->events, from->events.events[PARLOR_EVENT_CHANNEL_CLOSE] == 1);
+    WAIT_FOR(&to->events, to->events.events[PARLOR_EVENT_CHANNEL_CLOSE] == 1);
+}
+
 static long file_size(const char *path) {
     FILE *file = fopen(path, "rb");
     CHECK(file != NULL);
@@ -250,6 +273,7 @@ int main(void) {
     check_questions(&bob, "camera");
     check_messages(&ann, &bob);
     check_messages(&bob, &ann);
+    check_channel(&ann, &bob);
 
     /* A session that is in a channel cannot join another. */
     CHECK_STATUS(PARLOR_STATUS_INVALID_STATE,

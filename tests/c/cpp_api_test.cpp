@@ -169,6 +169,11 @@ void events_reach_their_handlers_and_exceptions_end_there() {
 
     parlor::Session moved = std::move(session);
     check_throws(PARLOR_STATUS_UNKNOWN_ID, [&] { moved.send_to(99, "{}"); });
+    check_throws(PARLOR_STATUS_UNKNOWN_ID, [&] { moved.open_channel(99, "chat"); });
+    check_throws(PARLOR_STATUS_UNKNOWN_ID, [&] { moved.send_text(99, "hi"); });
+    check_throws(PARLOR_STATUS_UNKNOWN_ID, [&] { moved.send_bytes(99, "hi", 2); });
+    check_throws(PARLOR_STATUS_UNKNOWN_ID, [&] { moved.close_channel(99); });
+    check_throws(PARLOR_STATUS_UNKNOWN_ID, [&] { moved.channel_buffered_amount(99); });
     check_throws(PARLOR_STATUS_UNKNOWN_ID, [&] { moved.set_video_sink(99, {[](const parlor::VideoFrame &) {}, {}}); });
     check_throws(PARLOR_STATUS_UNKNOWN_ID, [&] { moved.clear_audio_sink(99); });
     check_throws(PARLOR_STATUS_UNKNOWN_ID, [&] { moved.peer_stats(99); });

@@ -51,7 +51,7 @@ AT(parlor_listener, on_event, 8);
 AT(parlor_listener, userdata, 16);
 AT(parlor_listener, destroy, 24);
 
-SIZE(parlor_event, 152);
+SIZE(parlor_event, 184);
 AT(parlor_event, struct_size, 0);
 AT(parlor_event, type, 8);
 AT(parlor_event, status, 12);
@@ -69,6 +69,17 @@ AT(parlor_event, channel, 88);
 AT(parlor_event, text, 104);
 AT(parlor_event, data, 120);
 AT(parlor_event, metadata, 136);
+AT(parlor_event, channel_id, 152);
+AT(parlor_event, label, 160);
+AT(parlor_event, incoming, 176);
+AT(parlor_event, binary, 180);
+
+SIZE(parlor_channel_options, 24);
+AT(parlor_channel_options, struct_size, 0);
+AT(parlor_channel_options, unordered, 8);
+AT(parlor_channel_options, has_max_retransmits, 12);
+AT(parlor_channel_options, max_retransmits, 16);
+AT(parlor_channel_options, max_lifetime_ms, 20);
 
 SIZE(parlor_video_planes, 120);
 AT(parlor_video_planes, struct_size, 0);

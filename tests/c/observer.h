@@ -26,8 +26,11 @@ typedef struct observer {
     uint64_t token_request;  /* of the last token-needed */
     uint64_t done_request;   /* of the last request-done */
     parlor_status done_status;
+    uint64_t channel_id;  /* of the last channel-open or -message */
+    int32_t binary;       /* of the last channel-message */
     int32_t message_kind; /* of the last data */
-    char data[TEXT];      /* of the last data */
+    char data[TEXT];      /* of the last data or channel-message */
+    char label[TEXT];     /* of the last channel-open */
     char metadata[TEXT];  /* of the last stream-added */
     char wire_id[TEXT];   /* of the last peer-joined */
     /* Called outside the mutex for each event; may be NULL. */
@@ -80,6 +83,15 @@ static inline void observer_on_event(void *userdata, const parlor_event *event) 
         break;
     case PARLOR_EVENT_DATA:
         o->message_kind = event->message_kind;
+        copy_text(o->data, event->data);
+        break;
+    case PARLOR_EVENT_CHANNEL_OPEN:
+        o->channel_id = event->channel_id;
+        copy_text(o->label, event->label);
+        break;
+    case PARLOR_EVENT_CHANNEL_MESSAGE:
+        o->channel_id = event->channel_id;
+        o->binary = event->binary;
         copy_text(o->data, event->data);
         break;
     case PARLOR_EVENT_TOKEN_NEEDED: o->token_request = event->request_id; break;

@@ -133,6 +133,16 @@ impl Caller {
         }
     }
 
+    /// Waits for what was seen to satisfy `done`, but not longer than this; returns whether it does.
+    pub fn waits_for(&self, limit: Duration, done: impl Fn(&Seen) -> bool) -> bool {
+        let (seen, _) = self
+            .record
+            .changed
+            .wait_timeout_while(self.seen(), limit, |seen| !done(seen))
+            .unwrap_or_else(PoisonError::into_inner);
+        done(&seen)
+    }
+
     pub fn seen(&self) -> MutexGuard<'_, Seen> {
         self.record.seen.lock().unwrap_or_else(PoisonError::into_inner)
     }

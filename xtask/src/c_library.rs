@@ -8,7 +8,7 @@ use std::process::Stdio;
 
 use crate::install::{self, Destination};
 use crate::project::target_dir;
-use crate::{Result, command, header};
+use crate::{Result, command, header, workspace};
 
 /// A CMake project that finds the installed package and registers its programs, and the examples, with ctest.
 const TESTS: &str = "tests/c";
@@ -17,13 +17,12 @@ const STATIC: &str = "PARLOR_LIBRARY=parlor::static";
 
 /// Builds and runs the C and C++ tests against an installed library.
 pub fn test() -> Result {
-    let package = Package::install("dev", Hooks::On)?;
-    package.test("plain", &[SHARED])
+    Package::debug()?.test("plain", &[SHARED])
 }
 
 /// Runs the same tests with the address and undefined-behaviour sanitizers in the C and C++ code.
 pub fn test_with_sanitizers() -> Result {
-    let package = Package::install("dev", Hooks::On)?;
+    let package = Package::debug()?;
     let c = "CMAKE_C_FLAGS=-fsanitize=address,undefined -fno-sanitize-recover=all";
     let cpp = "CMAKE_CXX_FLAGS=-fsanitize=address,undefined -fno-sanitize-recover=all";
     package.test("sanitizers", &[SHARED, c, cpp])
@@ -32,15 +31,15 @@ pub fn test_with_sanitizers() -> Result {
 /// Runs the same tests under Valgrind, calls with small pictures among them; servers and the partner of the C example
 /// run beside it.
 pub fn test_with_valgrind() -> Result {
-    let package = Package::install("dev", Hooks::On)?;
+    let package = Package::debug()?;
     package.test("valgrind", &[SHARED, "PARLOR_VALGRIND=ON"])
 }
 
 /// Runs the tests on release builds, where a panic must still be caught, and on the very library that is shipped,
 /// linked both ways; compares what that exports with the header.
 pub fn test_release() -> Result {
-    Package::install("release", Hooks::On)?.test("release-hooks", &[SHARED])?;
-    let package = Package::install("release", Hooks::Off)?;
+    Package::release(Hooks::On)?.test("release-hooks", &[SHARED])?;
+    let package = Package::release(Hooks::Off)?;
     package.test("release-static", &[STATIC])?;
     package.test("release", &[SHARED])?;
     check_symbols(&package.prefix.join("lib/libparlor.so"))
@@ -60,20 +59,29 @@ struct Package {
 }
 
 impl Package {
-    fn install(profile: &str, hooks: Hooks) -> Result<Self> {
-        let (suffix, features) = match hooks {
-            Hooks::On => ("-hooks", vec!["test-hooks".to_owned()]),
-            Hooks::Off => ("", Vec::new()),
+    /// The library of the debug build, with hooks.
+    fn debug() -> Result<Self> {
+        let prefix = target_dir().join("c/debug-hooks");
+        workspace::build()?;
+        install::place("dev", &prefix)?;
+        Ok(Self { prefix, hooks: Hooks::On })
+    }
+
+    /// The library as it is shipped, or the same with hooks.
+    fn release(hooks: Hooks) -> Result<Self> {
+        let (folder, features) = match hooks {
+            Hooks::On => ("c/release-hooks", vec!["test-hooks".to_owned()]),
+            Hooks::Off => ("c/release", Vec::new()),
         };
-        let prefix = target_dir().join("c").join(format!("{profile}{suffix}"));
-        let profile = profile.to_owned();
+        let prefix = target_dir().join(folder);
+        let profile = "release".to_owned();
         install::run(&Destination { prefix: prefix.clone(), destdir: None, profile, features })?;
         Ok(Self { prefix, hooks })
     }
 
     /// Configures, builds and runs the tests in a build folder of that name.
     fn test(&self, name: &str, defines: &[&str]) -> Result {
-        command::run(command::cargo().args(["build", "--quiet", "--package", "parlor-server"]))?;
+        workspace::build()?;
         let build = target_dir().join("c/build").join(name);
         let mut configure = command::new("cmake");
         configure.args(["--log-level=WARNING", "-S", TESTS, "-B"]).arg(&build);

@@ -2,8 +2,9 @@
 
 use std::time::Instant;
 
+use crate::project::target_dir;
 use crate::setup::For;
-use crate::{Result, boundaries, c_library, command, header, lint, setup};
+use crate::{Result, boundaries, c_library, command, header, lint, setup, workspace};
 
 struct Step {
     name: &'static str,
@@ -29,10 +30,9 @@ const STEPS: &[Step] = &[
 
 /// Runs each bench as briefly as it can be, on an unoptimised build: that it works, not what it measures.
 fn bench_smoke() -> Result {
+    workspace::build()?;
     for bench in [["setup", "--runs", "2"], ["mesh", "--seconds", "1"]] {
-        command::run(
-            command::cargo().args(["run", "--quiet", "--package", "parlor-cli", "--", "bench"]).args(bench),
-        )?;
+        command::run(command::new(target_dir().join("debug/parlor")).arg("bench").args(bench))?;
     }
     Ok(())
 }

@@ -61,7 +61,7 @@ pub fn run(destination: &Destination) -> Result {
     build.args(["--features", &destination.features.join(",")]);
     command::run(&mut build)?;
     let folder = destination.folder()?;
-    for file in install(&destination.profile, &folder)? {
+    for file in place(&destination.profile, &folder)? {
         println!("installed {}", folder.join(file).display());
     }
     Ok(())
@@ -72,7 +72,8 @@ fn built(profile: &str) -> PathBuf {
     target_dir().join(if profile == "dev" { "debug" } else { profile })
 }
 
-fn install(profile: &str, folder: &Path) -> Result<Vec<PathBuf>> {
+/// Installs what was built; returns every file that it wrote, within the folder.
+pub fn place(profile: &str, folder: &Path) -> Result<Vec<PathBuf>> {
     let version = Version::read()?;
     let library = format!("libparlor.so.{version}");
     let soname = format!("libparlor.so.{}", version.major);

@@ -12,6 +12,7 @@ mod project;
 mod setup;
 mod test;
 mod web;
+mod workspace;
 
 use std::process::ExitCode;
 

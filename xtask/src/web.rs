@@ -7,7 +7,7 @@ use std::process::Command;
 use std::time::SystemTime;
 
 use crate::project::{root, target_dir};
-use crate::{Result, command};
+use crate::{Result, command, workspace};
 
 /// Builds `web/dist`.
 pub fn build() -> Result {
@@ -32,7 +32,7 @@ pub fn test() -> Result {
         return Ok(());
     }
     build()?;
-    command::run(command::cargo().args(["build", "--quiet", "--package", "parlor-cli"]))?;
+    workspace::build()?;
     let mut tests = command::new("node");
     tests.arg("web/tests/e2e.mjs").arg("--parlor").arg(target_dir().join("debug/parlor"));
     tests.arg("--screenshots").arg(target_dir().join("web"));

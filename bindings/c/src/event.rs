@@ -55,6 +55,15 @@ pub enum parlor_event_type {
     ParlorEventGoingAway = 16,
     /// Something failed that ends the session or that nobody asked for. [`status`, `text`]
     ParlorEventError = 17,
+    /// A data channel is open: one of this session's, for the first time or again after
+    /// `PARLOR_EVENT_CONNECTION_RESET`, or one that the peer opened. [`peer_id`, `channel_id`, `label`, `incoming`]
+    ParlorEventChannelOpen = 18,
+    /// A message came on a data channel. [`peer_id`, `channel_id`, `data`, `binary`]
+    ParlorEventChannelMessage = 19,
+    /// A data channel that was too full for a message has room again. [`peer_id`, `channel_id`]
+    ParlorEventChannelWritable = 20,
+    /// A data channel is closed for good, or could not be opened. [`peer_id`, `channel_id`]
+    ParlorEventChannelClose = 21,
 }
 
 /// The state of a session; 0 is none.
@@ -148,10 +157,18 @@ pub struct parlor_event {
     pub channel: parlor_str,
     /// A sentence for people.
     pub text: parlor_str,
-    /// A message, a JSON text.
+    /// A message: a JSON text; on a data channel a text, or any bytes if `binary` is 1.
     pub data: parlor_str,
     /// Metadata, a JSON object.
     pub metadata: parlor_str,
+    /// The data channel that it is about.
+    pub channel_id: u64,
+    /// The data channel's label.
+    pub label: parlor_str,
+    /// 1 when the peer opened the data channel.
+    pub incoming: i32,
+    /// 1 when the message is bytes.
+    pub binary: i32,
 }
 sized!(parlor_event);
 
@@ -217,6 +234,10 @@ pub(crate) fn translate(event: &Event) -> parlor_event {
         text: parlor_str::NONE,
         data: parlor_str::NONE,
         metadata: parlor_str::NONE,
+        channel_id: 0,
+        label: parlor_str::NONE,
+        incoming: 0,
+        binary: 0,
     };
     let of = |tag: parlor_event_type| parlor_event { r#type: tag as i32, ..none };
     let lend = parlor_str::lend;
@@ -274,6 +295,30 @@ pub(crate) fn translate(event: &Event) -> parlor_event {
             message_kind: message_kind(*kind) as i32,
             metadata: lend_optional(metadata),
             ..of(tag::ParlorEventData)
+        },
+        Event::ChannelOpen { peer, channel, label, incoming } => parlor_event {
+            peer_id: peer.get(),
+            channel_id: channel.get(),
+            label: lend(label),
+            incoming: i32::from(*incoming),
+            ..of(tag::ParlorEventChannelOpen)
+        },
+        Event::ChannelMessage { peer, channel, binary, data } => parlor_event {
+            peer_id: peer.get(),
+            channel_id: channel.get(),
+            data: parlor_str::lend_bytes(data),
+            binary: i32::from(*binary),
+            ..of(tag::ParlorEventChannelMessage)
+        },
+        Event::ChannelWritable { peer, channel } => parlor_event {
+            peer_id: peer.get(),
+            channel_id: channel.get(),
+            ..of(tag::ParlorEventChannelWritable)
+        },
+        Event::ChannelClose { peer, channel } => parlor_event {
+            peer_id: peer.get(),
+            channel_id: channel.get(),
+            ..of(tag::ParlorEventChannelClose)
         },
         Event::RequestDone { request, outcome } => {
             let (status, text) = match outcome {

@@ -7,6 +7,7 @@
 // The names are those that C sees.
 #![allow(non_camel_case_types)]
 
+mod channel;
 mod config;
 mod engine_handle;
 mod event;

@@ -71,6 +71,10 @@ const EVENT_TYPES: Table = {
         (tag::ParlorEventTokenNeeded as i32, c"token-needed"),
         (tag::ParlorEventGoingAway as i32, c"going-away"),
         (tag::ParlorEventError as i32, c"error"),
+        (tag::ParlorEventChannelOpen as i32, c"channel-open"),
+        (tag::ParlorEventChannelMessage as i32, c"channel-message"),
+        (tag::ParlorEventChannelWritable as i32, c"channel-writable"),
+        (tag::ParlorEventChannelClose as i32, c"channel-close"),
     ]
 };
 

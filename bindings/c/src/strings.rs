@@ -27,7 +27,12 @@ impl parlor_str {
 
     /// Lends a text to C.
     pub(crate) fn lend(text: &str) -> Self {
-        Self { data: text.as_ptr().cast(), len: text.len() }
+        Self::lend_bytes(text.as_bytes())
+    }
+
+    /// Lends bytes to C that may not be a text.
+    pub(crate) fn lend_bytes(bytes: &[u8]) -> Self {
+        Self { data: bytes.as_ptr().cast(), len: bytes.len() }
     }
 
     /// Lends a text that may be absent.

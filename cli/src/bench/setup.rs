@@ -7,8 +7,8 @@ use clap::Args;
 use parlor::api::{Error, Result, Status};
 use parlor::net::{NetConfig, Poller, ReceiveBuffers, Sockets};
 use serde_json::{Value, json};
-use transport::{Certificate, ChannelOptions, Link, LinkConfig, LinkError, LinkEvent, LocalCandidate};
-use units::Time;
+use transport::{Certificate, Link, LinkConfig, LinkError, LinkEvent, LocalCandidate};
+use units::{ChannelOptions, Time};
 
 use super::{OutputArgs, failed, percentile, print, tenth};
 use crate::call::stream;

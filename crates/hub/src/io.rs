@@ -1,5 +1,6 @@
 //! What goes into a hub and what comes out.
 
+use std::fmt;
 use std::sync::Arc;
 
 use protocol::{ClientFrame, CloseCode, FrameError, Map, Welcome};
@@ -14,6 +15,30 @@ impl AppId {
     /// Wraps a number that the caller keeps unique.
     pub const fn new(value: u64) -> Self {
         Self(value)
+    }
+}
+
+/// The public id of the key that admitted a connection. Cheap to clone.
+///
+/// A publishable key's id is its credential, so `Debug` does not show it.
+#[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct KeyId(Arc<str>);
+
+impl KeyId {
+    /// Wraps an id.
+    pub fn new(id: impl Into<Arc<str>>) -> Self {
+        Self(id.into())
+    }
+
+    /// Returns the id.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Debug for KeyId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("KeyId([redacted])")
     }
 }
 

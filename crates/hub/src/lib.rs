@@ -18,6 +18,6 @@ mod requests;
 pub use config::Config;
 pub use grants::{Action, Actions, Grants};
 pub use hub::Hub;
-pub use io::{AppId, ConnectionId, Input, NewConnection, Output};
+pub use io::{AppId, ConnectionId, Input, KeyId, NewConnection, Output};
 pub use pattern::{Pattern, PatternError};
 pub use rate::Rate;

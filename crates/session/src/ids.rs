@@ -1,6 +1,6 @@
 //! The numbers that a session gives out.
 
-use units::{LinkId, PeerId, RequestId, StreamId, TrackId};
+use units::{ChannelId, LinkId, PeerId, RequestId, StreamId, TrackId};
 
 /// The lowest id that a session makes itself; an app's own ids lie below.
 pub const FIRST_SESSION_ID: u64 = 1 << 32;
@@ -18,6 +18,10 @@ impl Ids {
 
     pub(crate) fn peer(&mut self) -> PeerId {
         PeerId::new(self.take())
+    }
+
+    pub(crate) fn channel(&mut self) -> ChannelId {
+        ChannelId::new(self.take())
     }
 
     pub(crate) fn link(&mut self) -> LinkId {

@@ -3,7 +3,10 @@
 use protocol::Map;
 use protocol::peer::{IceCandidate, SdpKind};
 use serde_json::Value;
-use units::{LinkId, MediaKind, PeerId, ReceiverId, RequestId, Secret, StreamId, TrackId};
+use units::{
+    ChannelId, ChannelOptions, LinkChannelId, LinkId, MediaKind, PeerId, ReceiverId, RequestId, Secret,
+    StreamId, TrackId,
+};
 
 /// One thing that happened.
 #[derive(Debug, Clone, PartialEq)]
@@ -71,6 +74,25 @@ pub enum Command {
         to: Option<PeerId>,
         /// The data.
         data: Value,
+    },
+    /// Opens a data channel to a peer. It is open at
+    /// [`Event::ChannelOpened`](crate::Event::ChannelOpened), again after each
+    /// [`Event::ConnectionReset`](crate::Event::ConnectionReset), until
+    /// [`Event::ChannelClosed`](crate::Event::ChannelClosed), which comes exactly once.
+    OpenChannel {
+        /// Below [`FIRST_SESSION_ID`](crate::FIRST_SESSION_ID), unique among the app's ids.
+        channel: ChannelId,
+        /// Whom to; with an unknown one the channel is closed at once.
+        peer: PeerId,
+        /// What the peer sees the channel by; at most [`ChannelOptions::MAX_LABEL`] bytes.
+        label: String,
+        /// How it delivers.
+        options: ChannelOptions,
+    },
+    /// Closes a data channel, whoever opened it; an unknown one is closed already.
+    CloseChannel {
+        /// The channel.
+        channel: ChannelId,
     },
     /// Answers [`Event::TokenNeeded`](crate::Event::TokenNeeded); late and repeated answers are ignored.
     ProvideToken {
@@ -174,6 +196,23 @@ pub enum LinkEvent {
     TrackRemoved {
         /// The receiver.
         receiver: ReceiverId,
+    },
+    /// A data channel that the session opened is open.
+    ChannelOpened {
+        /// The channel.
+        channel: ChannelId,
+    },
+    /// The remote side opened a data channel; it is open.
+    ChannelReceived {
+        /// What the link knows it by.
+        carrier: LinkChannelId,
+        /// What the remote side calls it.
+        label: String,
+    },
+    /// A data channel is closed, or could not be opened.
+    ChannelClosed {
+        /// The channel.
+        channel: ChannelId,
     },
 }
 

@@ -15,6 +15,7 @@
 
 mod backoff;
 mod candidates;
+mod channels;
 mod config;
 mod identity;
 mod ids;

@@ -48,9 +48,7 @@ pub(crate) enum Change {
     Stayed(Member),
     /// Somebody known, announced again while we were there.
     Repeated(Member),
-    /// Somebody known who is not there any more after our own return.
-    Missing(String),
-    /// Somebody known who is gone.
+    /// Somebody known who is gone, or is not there any more after our own return.
     Left(String),
 }
 
@@ -226,7 +224,7 @@ fn changes(presence: Presence, known: &BTreeSet<&str>, own_id: &str, roster: boo
     let mut changes = Vec::new();
     if roster {
         let missing = known.iter().filter(|id| !seen.contains(**id));
-        changes.extend(missing.map(|id| Change::Missing((*id).to_owned())));
+        changes.extend(missing.map(|id| Change::Left((*id).to_owned())));
         let (stayed, new): (Vec<_>, Vec<_>) =
             joined.into_iter().partition(|member| known.contains(member.peer_id.as_str()));
         changes.extend(stayed.into_iter().map(Change::Stayed));

@@ -6,7 +6,10 @@ use protocol::Map;
 use protocol::ice::IceServer;
 use protocol::peer::IceCandidate;
 use serde_json::Value;
-use units::{LinkId, MediaKind, PeerId, ReceiverId, RequestId, Secret, StreamId, TrackId};
+use units::{
+    ChannelId, ChannelOptions, LinkChannelId, LinkId, MediaKind, PeerId, ReceiverId, RequestId, Secret,
+    StreamId, TrackId,
+};
 
 use crate::LocalTrack;
 
@@ -98,6 +101,25 @@ pub enum LinkCommand {
         negotiation: u64,
         /// The SDP text.
         sdp: String,
+    },
+    /// Opens a data channel, from now on or as soon as the link is connected.
+    OpenChannel {
+        /// The channel.
+        channel: ChannelId,
+        /// What the remote side sees it by.
+        label: String,
+        /// How it delivers.
+        options: ChannelOptions,
+    },
+    /// Closes a data channel of either side.
+    CloseChannel {
+        /// The channel.
+        channel: ChannelId,
+    },
+    /// Closes a data channel of the remote side that has no [`ChannelId`].
+    RefuseChannel {
+        /// What the link knows it by.
+        carrier: LinkChannelId,
     },
     /// Adds a remote candidate, or says that there are no more. One that is invalid is ignored.
     AddCandidate(Option<IceCandidate>),
@@ -195,6 +217,25 @@ pub enum Event {
         peer: PeerId,
         /// The stream.
         stream: StreamId,
+    },
+    /// A data channel is open: one of the app's, for the first time or again after a
+    /// [`ConnectionReset`](Self::ConnectionReset), or one that the peer opened.
+    ChannelOpened {
+        /// The peer at the other end.
+        peer: PeerId,
+        /// The channel.
+        channel: ChannelId,
+        /// The channel's label.
+        label: String,
+        /// For one that the peer opened: the link that carries it, and what the link knows it by.
+        received: Option<(LinkId, LinkChannelId)>,
+    },
+    /// A data channel is closed for good.
+    ChannelClosed {
+        /// The peer at the other end.
+        peer: PeerId,
+        /// The channel.
+        channel: ChannelId,
     },
     /// A peer sent data through the signalling server.
     Data {

@@ -17,9 +17,10 @@ use std::time::Duration;
 use protocol::Map;
 use protocol::ice::IceServer;
 use protocol::peer::{IceCandidate, Parlor, PeerMessage, SdpKind};
-use units::{LinkId, PeerId, Time, TrackId};
+use units::{ChannelId, ChannelOptions, LinkId, PeerId, Time, TrackId};
 
 use crate::candidates::Candidates;
+use crate::channels::Channels;
 use crate::identity::Identity;
 use crate::ids::Ids;
 use crate::negotiation::{Negotiation, Step};
@@ -68,6 +69,7 @@ pub(crate) struct Peer {
     candidates: Candidates,
     recovery: Recovery,
     remote: RemoteTracks,
+    channels: Channels,
     /// The local tracks whose metadata the peer was told.
     told: BTreeSet<TrackId>,
 }
@@ -98,6 +100,7 @@ impl Peer {
             candidates: Candidates::default(),
             recovery: Recovery::new(polite),
             remote: RemoteTracks::new(id),
+            channels: Channels::new(id),
             told: BTreeSet::new(),
         };
         context.wire.event(Event::PeerJoined { peer: id, id: peer.wire_id.clone(), metadata });
@@ -120,6 +123,7 @@ impl Peer {
     /// The peer is gone.
     pub(crate) fn leave(mut self, context: &mut Context<'_>) {
         self.take_tracks_back(context);
+        self.channels.peer_gone().for_each(|event| context.wire.event(event));
         context.wire.link(self.link, LinkCommand::Close);
         self.show(context, PeerState::Closed);
         context.wire.event(Event::PeerLeft { peer: self.id });
@@ -181,6 +185,16 @@ impl Peer {
                     context.wire.event(event);
                 }
             }
+            LinkEvent::ChannelOpened { channel } => {
+                self.channels.opened(channel).into_iter().for_each(|event| context.wire.event(event));
+            }
+            LinkEvent::ChannelReceived { carrier, label } => {
+                match self.channels.received(self.link, carrier, label, context.ids) {
+                    Some(event) => context.wire.event(event),
+                    None => context.wire.link(self.link, LinkCommand::RefuseChannel { carrier }),
+                }
+            }
+            LinkEvent::ChannelClosed { channel } => self.channel_closed(context, channel),
         }
         self.perform(context);
     }
@@ -213,7 +227,7 @@ impl Peer {
 
     pub(crate) fn add_track(&mut self, context: &mut Context<'_>, offered: Offered<'_>) {
         self.offer_track(context, offered);
-        self.tracks_changed(context);
+        self.offers_changed(context);
     }
 
     fn offer_track(&self, context: &mut Context<'_>, offered: Offered<'_>) {
@@ -234,7 +248,34 @@ impl Peer {
             let clear = PeerMessage::TrackMetadata { track_id, stream_id: None, kind: None, metadata: None };
             self.send(context, &clear);
         }
-        self.tracks_changed(context);
+        self.offers_changed(context);
+    }
+
+    pub(crate) fn has_channel(&self, channel: ChannelId) -> bool {
+        self.channels.contains(channel)
+    }
+
+    pub(crate) fn open_channel(
+        &mut self,
+        context: &mut Context<'_>,
+        channel: ChannelId,
+        label: String,
+        options: ChannelOptions,
+    ) {
+        if let Some(command) = self.channels.open(channel, label, options) {
+            context.wire.link(self.link, command);
+            self.offers_changed(context);
+        }
+    }
+
+    pub(crate) fn close_channel(&mut self, context: &mut Context<'_>, channel: ChannelId) {
+        context.wire.link(self.link, LinkCommand::CloseChannel { channel });
+        self.channel_closed(context, channel);
+        self.offers_changed(context);
+    }
+
+    fn channel_closed(&mut self, context: &mut Context<'_>, channel: ChannelId) {
+        self.channels.closed(channel).into_iter().for_each(|event| context.wire.event(event));
     }
 
     /// The server says that the peer has left. Returns whether to believe it at once; if not, then after `grace`.
@@ -381,16 +422,20 @@ impl Peer {
         for offered in streams.tracks() {
             self.offer_track(context, offered);
         }
+        self.channels.open_all().for_each(|command| context.wire.link(self.link, command));
     }
 
-    fn tracks_changed(&mut self, context: &mut Context<'_>) {
-        let empty = self.identity.is_none() && context.streams.tracks().next().is_none();
+    /// The local tracks or channels changed: before anything was negotiated, there may be nothing to offer.
+    fn offers_changed(&mut self, context: &mut Context<'_>) {
+        let has_tracks = context.streams.tracks().next().is_some();
+        let empty = self.identity.is_none() && !has_tracks && !self.channels.has_own();
         self.negotiation.set_empty(context.now, empty, context.up);
         self.perform(context);
     }
 
     fn replace_link(&mut self, context: &mut Context<'_>) {
         self.take_tracks_back(context);
+        self.channels.link_gone().for_each(|event| context.wire.event(event));
         context.wire.link(self.link, LinkCommand::Close);
         self.link = context.ids.link();
         self.link_state = LinkState::New;

@@ -6,7 +6,7 @@ use std::net::SocketAddr;
 use protocol::peer::{IceCandidate, SdpKind};
 use session::{LinkCommand, LinkEvent, LinkState};
 use transport::{Link, LinkConfig, LinkError, LocalCandidate, RtpPayload};
-use units::{Codec, ReceiverId, Time, TrackId};
+use units::{ChannelId, Codec, LinkChannelId, ReceiverId, Time, TrackId};
 
 /// A link with its only socket.
 pub(crate) struct NodeLink {
@@ -16,12 +16,15 @@ pub(crate) struct NodeLink {
     sending: BTreeMap<TrackId, Codec>,
     /// The remote tracks.
     pub(crate) receiving: BTreeMap<ReceiverId, TrackId>,
+    /// The data channels that are open or asked for.
+    pub(crate) channels: BTreeMap<LinkChannelId, ChannelId>,
 }
 
 /// What came out of a link.
 pub(crate) enum FromLink {
     Event(LinkEvent),
     Packet { receiver: ReceiverId, payload: bytes::Bytes },
+    Message { channel: ChannelId, data: bytes::Bytes },
 }
 
 impl NodeLink {
@@ -30,7 +33,13 @@ impl NodeLink {
         link.add_local_candidate(LocalCandidate::Host { addr: address })
             .expect("one candidate is not too many");
         link.end_of_local_candidates();
-        Self { address, link, sending: BTreeMap::new(), receiving: BTreeMap::new() }
+        Self {
+            address,
+            link,
+            sending: BTreeMap::new(),
+            receiving: BTreeMap::new(),
+            channels: BTreeMap::new(),
+        }
     }
 
     /// Carries a command out; returns the result that it has at once.
@@ -77,6 +86,25 @@ impl NodeLink {
                 }
                 None
             }
+            LinkCommand::OpenChannel { channel, label, options } => {
+                match self.link.open_channel(&label, options) {
+                    Ok(carrier) => {
+                        self.channels.insert(carrier, channel);
+                        None
+                    }
+                    Err(_) => Some(LinkEvent::ChannelClosed { channel }),
+                }
+            }
+            LinkCommand::CloseChannel { channel } => {
+                if let Some(carrier) = self.carrier(channel) {
+                    self.link.close_channel(carrier);
+                }
+                None
+            }
+            LinkCommand::RefuseChannel { carrier } => {
+                self.link.close_channel(carrier);
+                None
+            }
             LinkCommand::Close => {
                 self.link.close(now);
                 None
@@ -116,14 +144,31 @@ impl NodeLink {
                 Said::ResolveName { .. }
                 | Said::UfragChanged
                 | Said::KeyframeRequested { .. }
-                | Said::ChannelOpened { .. }
-                | Said::ChannelMessage { .. }
-                | Said::ChannelWritable { .. }
-                | Said::ChannelClosed { .. } => continue,
+                | Said::ChannelWritable { .. } => continue,
+                Said::ChannelOpened { channel: carrier, label, incoming: true } => {
+                    LinkEvent::ChannelReceived { carrier, label }
+                }
+                Said::ChannelOpened { channel: carrier, .. } => match self.channels.get(&carrier) {
+                    Some(&channel) => LinkEvent::ChannelOpened { channel },
+                    None => continue,
+                },
+                Said::ChannelMessage { channel: carrier, data, .. } => match self.channels.get(&carrier) {
+                    Some(&channel) => return Some(FromLink::Message { channel, data }),
+                    None => continue,
+                },
+                Said::ChannelClosed { channel: carrier } => match self.channels.remove(&carrier) {
+                    Some(channel) => LinkEvent::ChannelClosed { channel },
+                    None => continue,
+                },
             };
             return Some(FromLink::Event(event));
         }
         None
+    }
+
+    /// Returns what the link knows a channel by.
+    pub(crate) fn carrier(&self, channel: ChannelId) -> Option<LinkChannelId> {
+        self.channels.iter().find(|(_, known)| **known == channel).map(|(carrier, _)| *carrier)
     }
 
     /// Sends one packet of each track that can be sent; `make` gives its content.

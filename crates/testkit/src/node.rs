@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use hub::ConnectionId;
 use session::{Event, Session};
 use transport::LinkConfig;
-use units::{LinkId, MediaKind, PeerId, StreamId, Time, TrackId};
+use units::{ChannelId, LinkId, MediaKind, PeerId, StreamId, Time, TrackId};
 
 use crate::link::NodeLink;
 use crate::random::Random;
@@ -67,6 +67,8 @@ pub(crate) struct Node {
     pub(crate) tracks: BTreeMap<TrackId, RemoteTrack>,
     pub(crate) packets_sent: u64,
     pub(crate) received: BTreeMap<Flow, u64>,
+    /// What came on data channels.
+    pub(crate) messages: Vec<(ChannelId, bytes::Bytes)>,
     pub(crate) events: Vec<Stamped>,
 }
 
@@ -90,6 +92,11 @@ impl Node {
                 self.tracks.insert(*track, RemoteTrack { peer: *peer, stream: *stream, kind: *kind });
                 if let Some(link) = self.links.get_mut(link) {
                     link.receiving.insert(*receiver, *track);
+                }
+            }
+            Event::ChannelOpened { channel, received: Some((link, carrier)), .. } => {
+                if let Some(link) = self.links.get_mut(link) {
+                    link.channels.insert(*carrier, *channel);
                 }
             }
             Event::TrackRemoved { track, .. } => {

@@ -19,7 +19,7 @@ use session::{
     Session, SessionState, SignalCommand, SignalEvent,
 };
 use transport::{Certificate, LinkConfig};
-use units::{LinkId, MediaKind, RequestId, Secret, StreamId, Time, TrackId};
+use units::{ChannelId, ChannelOptions, LinkId, MediaKind, RequestId, Secret, StreamId, Time, TrackId};
 
 use crate::link::{FromLink, NodeLink};
 use crate::network::{Network, Path};
@@ -140,6 +140,7 @@ impl World {
             tracks: BTreeMap::new(),
             packets_sent: 0,
             received: BTreeMap::new(),
+            messages: Vec::new(),
             events: Vec::new(),
         });
         id
@@ -195,6 +196,33 @@ impl World {
     pub fn make_track(&mut self, kind: MediaKind) -> LocalTrack {
         let id = self.take_id();
         LocalTrack { id: TrackId::new(id), msid_track: format!("track-{id}"), kind }
+    }
+
+    /// Opens a data channel to the peer with this id on the wire; its id is returned.
+    pub fn open_channel(&mut self, node: NodeId, to: &str, label: &str) -> ChannelId {
+        let peer = self.nodes[node.0].peers.iter().find(|(_, id)| *id == to).map(|(peer, _)| *peer);
+        let peer = peer.expect("the peer is in the channel");
+        let channel = ChannelId::new(self.take_id());
+        let (label, options) = (label.to_owned(), ChannelOptions::default());
+        self.command(node, Command::OpenChannel { channel, peer, label, options });
+        channel
+    }
+
+    /// Sends a text on an open data channel; returns whether the link took it.
+    pub fn send_message(&mut self, node: NodeId, channel: ChannelId, text: &str) -> bool {
+        let now = self.now;
+        let sent = self.nodes[node.0].links.values_mut().any(|link| {
+            let carrier = link.carrier(channel);
+            carrier
+                .is_some_and(|carrier| link.link.send_channel(now, carrier, false, text.as_bytes()).is_ok())
+        });
+        self.run_down(node);
+        sent
+    }
+
+    /// Returns the messages that came on data channels, in order.
+    pub fn messages(&self, node: NodeId) -> &[(ChannelId, bytes::Bytes)] {
+        &self.nodes[node.0].messages
     }
 
     /// Sends packets on every track of everyone from now on, or stops.
@@ -439,6 +467,9 @@ impl World {
                     if let Some((from, track)) = read_packet(&payload).filter(|_| announced) {
                         *this.received.entry(Flow { from, track, to: node }).or_default() += 1;
                     }
+                }
+                Some((_, _, FromLink::Message { channel, data })) => {
+                    self.nodes[node.0].messages.push((channel, data));
                 }
             }
         }

@@ -7,7 +7,7 @@ use rtc::data_channel::{RTCDataChannelId, RTCDataChannelInit, RTCDataChannelMess
 use rtc::peer_connection::RTCPeerConnection;
 use rtc::peer_connection::event::RTCDataChannelEvent;
 use rtc::shared::error::Error;
-use units::{ChannelId, Time};
+use units::{ChannelOptions, LinkChannelId, Time};
 
 use crate::error::LinkError;
 use crate::event::LinkEvent;
@@ -23,26 +23,6 @@ const LOW_WATER: u32 = 256 * 1024;
 const RESERVED: RTCDataChannelId = 0;
 /// The stream of the reserved channel: one that every peer has and no channel is given.
 const RESERVED_STREAM: u16 = 1_000;
-/// Longest label, in bytes (RFC 8832 section 5.1 has 16 bits).
-const MAX_LABEL: usize = 65_535;
-
-/// How a channel delivers.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct ChannelOptions {
-    /// Whether messages arrive in the order in which they were sent.
-    pub ordered: bool,
-    /// How often a message is sent again before it is given up; nothing means until it arrives.
-    pub max_retransmits: Option<u16>,
-    /// For how many milliseconds a message is sent again before it is given up. Not with `max_retransmits`.
-    pub max_lifetime_ms: Option<u16>,
-}
-
-impl Default for ChannelOptions {
-    /// Ordered and reliable.
-    fn default() -> Self {
-        Self { ordered: true, max_retransmits: None, max_lifetime_ms: None }
-    }
-}
 
 /// Makes the reserved channel, the first of a connection.
 pub(crate) fn reserve(pc: &mut RTCPeerConnection) -> Result<(), LinkError> {
@@ -83,7 +63,7 @@ struct Channel {
 /// The channels of a link.
 #[derive(Debug, Default)]
 pub(crate) struct Channels {
-    by_id: BTreeMap<ChannelId, Channel>,
+    by_id: BTreeMap<LinkChannelId, Channel>,
     /// We opened one, so the other side must see a data section.
     used: bool,
     /// SCTP is up.
@@ -98,15 +78,15 @@ impl Link {
     ///
     /// [`LinkError::Closed`]; [`LinkError::ChannelOptions`]; [`LinkError::Stack`] when the other side takes
     /// no more channels.
-    pub fn open_channel(&mut self, label: &str, options: ChannelOptions) -> Result<ChannelId, LinkError> {
+    pub fn open_channel(&mut self, label: &str, options: ChannelOptions) -> Result<LinkChannelId, LinkError> {
         self.ensure_open()?;
-        if label.len() > MAX_LABEL {
+        if label.len() > ChannelOptions::MAX_LABEL {
             return Err(LinkError::ChannelOptions("the label is too long"));
         }
         if options.max_retransmits.is_some() && options.max_lifetime_ms.is_some() {
             return Err(LinkError::ChannelOptions("both a number of retransmissions and a lifetime"));
         }
-        let channel = ChannelId::new(self.next_id());
+        let channel = LinkChannelId::new(self.next_id());
         let stage = Stage::Waiting { label: label.to_owned(), options };
         self.channels.used = true;
         self.channels.by_id.insert(channel, Channel { stage, refused: false });
@@ -128,7 +108,7 @@ impl Link {
     pub fn send_channel(
         &mut self,
         now: Time,
-        channel: ChannelId,
+        channel: LinkChannelId,
         binary: bool,
         data: &[u8],
     ) -> Result<(), LinkError> {
@@ -162,14 +142,19 @@ impl Link {
         Ok(())
     }
 
+    /// Returns the size of the largest message that the other side takes, in bytes (RFC 8841 section 6).
+    pub fn max_message_size(&self) -> u64 {
+        self.negotiation.max_message()
+    }
+
     /// Returns how many bytes wait in a channel to be sent or acknowledged; zero for an unknown channel.
-    pub fn buffered_amount(&mut self, channel: ChannelId) -> usize {
+    pub fn buffered_amount(&mut self, channel: LinkChannelId) -> usize {
         let stack = self.channels.by_id.get(&channel).and_then(|entry| entry.stage.stack());
         stack.and_then(|stack| self.pc.data_channel(stack)).map_or(0, |stack| stack.outstanding_bytes())
     }
 
     /// Closes a channel; [`LinkEvent::ChannelClosed`] follows. An unknown channel is closed already.
-    pub fn close_channel(&mut self, channel: ChannelId) {
+    pub fn close_channel(&mut self, channel: LinkChannelId) {
         if self.closed {
             return;
         }
@@ -233,7 +218,7 @@ impl Link {
     }
 
     fn end_channels(&mut self, ends: impl Fn(&Channel) -> bool) {
-        let ended: Vec<ChannelId> =
+        let ended: Vec<LinkChannelId> =
             self.channels.by_id.iter().filter(|(_, channel)| ends(channel)).map(|(&id, _)| id).collect();
         for id in ended {
             self.end_channel(id);
@@ -242,7 +227,7 @@ impl Link {
     }
 
     /// Asks the stack for a channel that waits.
-    fn ask_for_channel(&mut self, channel: ChannelId) -> Result<(), LinkError> {
+    fn ask_for_channel(&mut self, channel: LinkChannelId) -> Result<(), LinkError> {
         let Some(entry) = self.channels.by_id.get_mut(&channel) else { return Ok(()) };
         let Stage::Waiting { label, options } = &entry.stage else { return Ok(()) };
         let init = RTCDataChannelInit {
@@ -271,7 +256,7 @@ impl Link {
     /// SCTP is up: asks the stack for all channels that wait.
     fn channels_up(&mut self) {
         self.channels.up = true;
-        let waiting: Vec<ChannelId> = self.channels.by_id.keys().copied().collect();
+        let waiting: Vec<LinkChannelId> = self.channels.by_id.keys().copied().collect();
         for channel in waiting {
             if self.ask_for_channel(channel).is_err() {
                 self.events.push_back(LinkEvent::ChannelClosed { channel });
@@ -279,7 +264,7 @@ impl Link {
         }
     }
 
-    fn end_channel(&mut self, channel: ChannelId) {
+    fn end_channel(&mut self, channel: LinkChannelId) {
         if self.channels.by_id.remove(&channel).is_some() {
             self.events.push_back(LinkEvent::ChannelClosed { channel });
         }
@@ -303,13 +288,13 @@ impl Link {
             self.events.push_back(LinkEvent::ChannelOpened { channel, label, incoming: false });
         } else {
             handle.set_buffered_amount_low_threshold(LOW_WATER);
-            let channel = ChannelId::new(self.next_id());
+            let channel = LinkChannelId::new(self.next_id());
             self.channels.by_id.insert(channel, Channel { stage: Stage::Open(stack), refused: false });
             self.events.push_back(LinkEvent::ChannelOpened { channel, label, incoming: true });
         }
     }
 
-    fn channel_of(&self, stack: RTCDataChannelId) -> Option<ChannelId> {
+    fn channel_of(&self, stack: RTCDataChannelId) -> Option<LinkChannelId> {
         self.channels
             .by_id
             .iter()

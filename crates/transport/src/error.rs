@@ -1,6 +1,6 @@
 //! Why a link refuses.
 
-use units::{ChannelId, TrackId};
+use units::{LinkChannelId, TrackId};
 
 /// Why a link refused a command. Nothing here shows an address, a description or a key.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -38,10 +38,10 @@ pub enum LinkError {
     TrackName,
     /// No channel of this id is known.
     #[error("{0:?} is unknown")]
-    UnknownChannel(ChannelId),
+    UnknownChannel(LinkChannelId),
     /// The channel is not open yet, or not any more.
     #[error("{0:?} is not open")]
-    ChannelNotOpen(ChannelId),
+    ChannelNotOpen(LinkChannelId),
     /// The channel's options contradict each other or its label is too long.
     #[error("unusable channel options: {0}")]
     ChannelOptions(&'static str),

@@ -1,7 +1,7 @@
 //! What a link tells its owner.
 
 use bytes::Bytes;
-use units::{ChannelId, Codec, MediaKind, ReceiverId, Time, TrackId};
+use units::{Codec, LinkChannelId, MediaKind, ReceiverId, Time, TrackId};
 
 /// The state of a link as a whole, after W3C `RTCPeerConnectionState`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -115,7 +115,7 @@ pub enum LinkEvent {
     /// A data channel opened.
     ChannelOpened {
         /// The channel.
-        channel: ChannelId,
+        channel: LinkChannelId,
         /// Its label.
         label: String,
         /// Whether the other side opened it.
@@ -124,7 +124,7 @@ pub enum LinkEvent {
     /// A message arrived.
     ChannelMessage {
         /// The channel.
-        channel: ChannelId,
+        channel: LinkChannelId,
         /// Whether it was sent as binary rather than as text.
         binary: bool,
         /// The message.
@@ -133,11 +133,11 @@ pub enum LinkEvent {
     /// A channel that refused a message for a full buffer takes messages again.
     ChannelWritable {
         /// The channel.
-        channel: ChannelId,
+        channel: LinkChannelId,
     },
     /// A channel closed; its id is never used again.
     ChannelClosed {
         /// The channel.
-        channel: ChannelId,
+        channel: LinkChannelId,
     },
 }

@@ -28,7 +28,7 @@ mod translation;
 pub use candidates::{
     CandidateKind, LocalCandidate, MAX_CANDIDATE_LENGTH, MAX_LOCAL_CANDIDATES, MAX_REMOTE_CANDIDATES,
 };
-pub use channels::{ChannelOptions, MAX_BUFFERED};
+pub use channels::MAX_BUFFERED;
 pub use config::{Certificate, DISCONNECTED_TIMEOUT, FAILED_TIMEOUT, LinkConfig};
 pub use error::LinkError;
 pub use event::{IceCandidate, LinkEvent, LinkState, ResolveToken, RtpPacket};

@@ -7,10 +7,10 @@ mod common;
 use std::time::Duration;
 
 use common::*;
-use parlor_transport::{ChannelOptions, LinkError, LinkEvent, MAX_BUFFERED};
-use units::ChannelId;
+use parlor_transport::{LinkError, LinkEvent, MAX_BUFFERED};
+use units::{ChannelOptions, LinkChannelId};
 
-fn opened(pair: &Pair, side: usize) -> Vec<(ChannelId, String, bool)> {
+fn opened(pair: &Pair, side: usize) -> Vec<(LinkChannelId, String, bool)> {
     pair.events[side]
         .iter()
         .filter_map(|event| match event {
@@ -33,7 +33,7 @@ fn messages(pair: &Pair, side: usize) -> Vec<(bool, Vec<u8>)> {
 }
 
 /// A pair with one open channel; returns its id on both sides.
-fn with_channel(delay: Duration, options: ChannelOptions) -> (Pair, [ChannelId; 2]) {
+fn with_channel(delay: Duration, options: ChannelOptions) -> (Pair, [LinkChannelId; 2]) {
     let mut pair = Pair::new(delay);
     let ours = pair.links[A].open_channel("chat", options).unwrap();
     pair.negotiate(A);
@@ -195,7 +195,7 @@ fn what_cannot_be_sent_is_refused() {
     let link = &mut pair.links[A];
     assert_eq!(link.send_channel(now, ours, true, &vec![0; 300_000]), Err(LinkError::MessageTooLarge));
     assert!(matches!(link.send_channel(now, ours, false, &[0xff]), Err(LinkError::ChannelOptions(_))));
-    let unknown = ChannelId::new(99);
+    let unknown = LinkChannelId::new(99);
     assert_eq!(link.send_channel(now, unknown, true, b"x"), Err(LinkError::UnknownChannel(unknown)));
     let both = ChannelOptions { ordered: true, max_retransmits: Some(1), max_lifetime_ms: Some(1) };
     assert!(matches!(link.open_channel("x", both), Err(LinkError::ChannelOptions(_))));

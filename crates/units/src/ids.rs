@@ -35,12 +35,14 @@ ids! {
     StreamId
     /// A media track, local or remote.
     TrackId
-    /// A data channel.
+    /// A data channel of a session.
     ChannelId
     /// A transport link of a session; one link may one day carry the media of many peers.
     LinkId
     /// The receiving half of an m-section of a link.
     ReceiverId
+    /// A data channel of a link, which lasts as long as the link's connection.
+    LinkChannelId
     /// A request made by the app, answered by exactly one terminal event.
     RequestId
 }

@@ -4,12 +4,14 @@
 
 #![forbid(unsafe_code)]
 
+mod channel;
 mod ids;
 mod rate;
 mod redact;
 mod time;
 
-pub use ids::{ChannelId, LinkId, PeerId, ReceiverId, RequestId, StreamId, TrackId};
+pub use channel::ChannelOptions;
+pub use ids::{ChannelId, LinkChannelId, LinkId, PeerId, ReceiverId, RequestId, StreamId, TrackId};
 pub use rate::BitRate;
 pub use redact::Secret;
 pub use time::Time;

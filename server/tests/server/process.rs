@@ -10,8 +10,10 @@ use crate::support::{Client, Event, get};
 
 fn binary() -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_parlor-server"));
-    for variable in ["PARLOR_CONFIG", "PARLOR_LISTEN", "PARLOR_DEV", "PARLOR_WEB_DIR", "PARLOR_LOG"] {
-        command.env_remove(variable);
+    for (variable, _) in std::env::vars_os() {
+        if variable.to_string_lossy().starts_with("PARLOR_") {
+            command.env_remove(variable);
+        }
     }
     command.current_dir(std::env::temp_dir()).stdout(Stdio::piped()).stderr(Stdio::piped());
     command
@@ -105,7 +107,7 @@ fn a_server_that_cannot_start_says_why_in_one_sentence_and_fails() {
     let unknown = unknown.to_str().unwrap();
     for (arguments, expected) in [
         (&["--dev", "--listen", &taken][..], &*format!("cannot listen on {taken}")),
-        (&["--dev", "--listen", "nowhere"], "\"nowhere\" is not an address to listen on"),
+        (&["--dev", "--log", "=loud="], "the log filter cannot be read"),
         (&["--config", unknown], "line 3: unknown field `colour`"),
         (&["--config", "/no/such/file"], "/no/such/file cannot be read"),
         (&["--dev", "--web-dir", "/no/such/dir"], "/no/such/dir has no index.html"),
@@ -118,6 +120,23 @@ fn a_server_that_cannot_start_says_why_in_one_sentence_and_fails() {
         assert_eq!(stderr.trim_end().lines().count(), 1, "{stderr}");
     }
     std::fs::remove_file(unknown).unwrap();
+}
+
+#[test]
+fn a_wrong_value_is_told_with_the_name_of_its_flag() {
+    for (value, expected) in [
+        (["--listen", "nowhere"], "'nowhere' for '--listen <ADDRESS:PORT>'"),
+        (["--max-connections", "many"], "'many' for '--max-connections <COUNT>'"),
+        (["--log-format", "yaml"], "[possible values: text, json]"),
+    ] {
+        let by_flag = binary().arg("--dev").args(value).output().unwrap();
+        let variable = value[0].replacen("--", "PARLOR_", 1).replace('-', "_").to_uppercase();
+        let by_variable = binary().arg("--dev").env(variable, value[1]).output().unwrap();
+        for Output { status, stderr, .. } in [by_flag, by_variable] {
+            let stderr = String::from_utf8(stderr).unwrap();
+            assert!(!status.success() && stderr.contains(expected), "{value:?}: {stderr}");
+        }
+    }
 }
 
 #[tokio::test]

@@ -137,7 +137,11 @@ async fn a_goodbye_is_announced_at_once_and_a_broken_socket_after_the_grace() {
 async fn a_client_that_answers_no_ping_is_given_up() {
     let mut config = Config::dev_on_free_port();
     config.hub.linger = Duration::ZERO;
-    config.timing = Timing { ping_after: Duration::from_millis(50), ping_grace: Duration::from_millis(200) };
+    config.timing = Timing {
+        ping_after: Duration::from_millis(50),
+        ping_grace: Duration::from_millis(200),
+        ..Timing::default()
+    };
     let server = start_with(config).await;
     let (mut stays, _) = Client::join(&server, "demo").await;
     // Its socket stays open, but nothing reads it any more.

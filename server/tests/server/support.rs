@@ -1,16 +1,20 @@
 //! Clients of a server in this process.
 
 use std::net::SocketAddr;
+use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::{SinkExt as _, StreamExt as _};
 use parlor_server::{Config, Server, ServerHandle};
 use protocol::{ClientFrame, ServerFrame, Welcome};
+use rustls::ClientConfig;
 use serde_json::Value;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 use tokio_tungstenite::tungstenite::Message;
-use tokio_tungstenite::{MaybeTlsStream, WebSocketStream, connect_async_with_config};
+use tokio_tungstenite::{
+    Connector, MaybeTlsStream, WebSocketStream, connect_async_tls_with_config, connect_async_with_config,
+};
 
 /// After how long a test that waits for something has failed.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -56,12 +60,24 @@ impl Client {
     }
 
     pub async fn connect_to(server: &str, key: &str) -> Self {
-        let mut client = Self::open(server, &format!("?key={key}")).await;
-        match client.next().await {
-            Event::Frame(ServerFrame::Welcome(Welcome { peer_id, .. })) => client.id = peer_id,
+        Self::open(server, &format!("?key={key}")).await.welcomed().await
+    }
+
+    async fn welcomed(mut self) -> Self {
+        match self.next().await {
+            Event::Frame(ServerFrame::Welcome(Welcome { peer_id, .. })) => self.id = peer_id,
             other => panic!("expected the welcome, got {other:?}"),
         }
-        client
+        self
+    }
+
+    /// Connects over TLS and reads the welcome.
+    pub async fn connect_tls(server: &str, key: &str, tls: Arc<ClientConfig>) -> Self {
+        let url = format!("{server}/v1?key={key}");
+        let connector = Some(Connector::Rustls(tls));
+        let connecting = connect_async_tls_with_config(url, None, true, connector);
+        let (socket, _) = patiently(connecting).await.unwrap();
+        Self { socket, id: String::new() }.welcomed().await
     }
 
     /// Connects, joins and returns the roster.

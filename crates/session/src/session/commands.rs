@@ -2,10 +2,11 @@
 
 use protocol::{ClientFrame, ErrorCode, names};
 use serde_json::Value;
-use units::{PeerId, RequestId, StreamId, Time, TrackId};
+use units::{ChannelId, ChannelOptions, PeerId, RequestId, StreamId, Time, TrackId};
 
 use super::Session;
 use crate::membership::Membership;
+use crate::peer::Peer;
 use crate::requests::Purpose;
 use crate::{Command, Event, LocalStream, LocalTrack, RequestError, SessionState};
 
@@ -18,6 +19,10 @@ impl Session {
             Command::RemoveStream { stream } => self.remove_stream(now, stream),
             Command::AddTrack { stream, track } => self.add_track(now, stream, track),
             Command::RemoveTrack { track } => self.remove_track(now, track),
+            Command::OpenChannel { channel, peer, label, options } => {
+                self.open_channel(now, channel, peer, label, options);
+            }
+            Command::CloseChannel { channel } => self.close_channel(now, channel),
             Command::Send { request, to, data } => self.send(now, request, to, data),
             Command::ProvideToken { request, token } => {
                 let notice = self.signalling.provide_token(now, request, token, &mut self.common.wire);
@@ -153,6 +158,29 @@ impl Session {
     fn remove_track(&mut self, now: Time, track: TrackId) {
         if let Some(track) = self.common.streams.remove_track(track) {
             self.with_all_peers(now, |peer, context| peer.remove_track(context, &track));
+        }
+    }
+
+    fn open_channel(
+        &mut self,
+        now: Time,
+        channel: ChannelId,
+        peer: PeerId,
+        label: String,
+        options: ChannelOptions,
+    ) {
+        if self.peers.contains_key(&peer) {
+            self.with_peer(now, peer, |peer, context| peer.open_channel(context, channel, label, options));
+        } else {
+            // The peer left while the command was on its way.
+            self.common.wire.event(Event::ChannelClosed { peer, channel });
+        }
+    }
+
+    fn close_channel(&mut self, now: Time, channel: ChannelId) {
+        let owner = self.peers.values().find(|peer| peer.has_channel(channel)).map(Peer::id);
+        if let Some(peer) = owner {
+            self.with_peer(now, peer, |peer, context| peer.close_channel(context, channel));
         }
     }
 

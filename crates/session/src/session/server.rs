@@ -17,13 +17,10 @@ use crate::{Event, RequestError, SessionState};
 /// When a server that says that it goes away does not say for how long: one second.
 const DEFAULT_RETRY_AFTER_MS: u64 = 1000;
 
-/// How long a peer with a healthy link may have left before it is believed: a server says that a peer left and,
-/// at once, that it joined, when it was only the peer's signalling that reconnected.
-const LEAVE_GRACE: Duration = Duration::from_millis(500);
-
-/// How long a peer with a healthy link may be missing after our own return before it is believed to have left:
-/// when the server was restarted, everybody returns in their own time.
-const MISSING_GRACE: Duration = Duration::from_secs(5);
+/// How long a peer with a healthy link may have left, or be missing after our own return, before it is believed:
+/// perhaps only its signalling reconnects, or the server was restarted and everybody returns in their own time. A
+/// peer that really leaves closes its link, and one that died lets it fall silent; both are believed at once.
+const LEAVE_GRACE: Duration = Duration::from_secs(10);
 
 /// Errors that concern the whole connection when no request caused them.
 const CONNECTION_ERRORS: [&str; 5] =
@@ -131,14 +128,13 @@ impl Session {
             Change::Repeated(member) => {
                 self.with_known(now, &member.peer_id, |peer, context| peer.joined_again(context));
             }
-            Change::Left(wire_id) => self.peer_left(now, &wire_id, LEAVE_GRACE),
-            Change::Missing(wire_id) => self.peer_left(now, &wire_id, MISSING_GRACE),
+            Change::Left(wire_id) => self.peer_left(now, &wire_id),
         }
     }
 
-    fn peer_left(&mut self, now: Time, wire_id: &str, grace: Duration) {
+    fn peer_left(&mut self, now: Time, wire_id: &str) {
         if let Some(&id) = self.by_wire_id.get(wire_id)
-            && self.peers.get_mut(&id).is_some_and(|peer| peer.left(now, grace))
+            && self.peers.get_mut(&id).is_some_and(|peer| peer.left(now, LEAVE_GRACE))
         {
             self.remove_peer(now, id);
         }

@@ -2,6 +2,7 @@
 
 extern crate parlor_session as session;
 
+mod channels;
 mod converging;
 mod data;
 mod joining;

@@ -59,7 +59,12 @@ impl FakeLink {
 
     pub fn command(&mut self, command: LinkCommand) {
         match command {
-            LinkCommand::Open { .. } | LinkCommand::Close | LinkCommand::AddCandidate(_) => {}
+            LinkCommand::Open { .. }
+            | LinkCommand::Close
+            | LinkCommand::AddCandidate(_)
+            | LinkCommand::OpenChannel { .. }
+            | LinkCommand::CloseChannel { .. }
+            | LinkCommand::RefuseChannel { .. } => {}
             LinkCommand::AddTrack { track, msid, .. } => {
                 self.tracks.push((track, msid));
                 self.say_need();

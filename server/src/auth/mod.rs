@@ -3,10 +3,16 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use hub::Grants;
-use protocol::CloseCode;
+use axum::http::StatusCode;
+use hub::{AppId, Grants};
+use protocol::{CloseCode, Map};
+
+pub(crate) use hub::KeyId;
 
 use crate::config::{ConfigError, Key};
+
+/// All keys of a deployment belong to one tenant.
+pub(crate) const APP: AppId = AppId::new(1);
 
 /// The query of a connect request. A client shows one of the two.
 #[derive(serde::Deserialize)]
@@ -15,22 +21,58 @@ pub(crate) struct ConnectQuery {
     token: Option<String>,
 }
 
-/// Why a client is turned away: the socket is accepted and closed with this, because browsers cannot read
-/// the status of a refused upgrade.
+/// A client that may come in, and what is known about it.
+#[derive(Debug, Clone)]
+pub(crate) struct Admission {
+    /// The tenant that the credential belongs to.
+    pub(crate) app: AppId,
+    /// The key that the credential is or was signed by. A revoked key ends what it admitted.
+    #[allow(dead_code, reason = "the switchboard takes it with revocation")]
+    pub(crate) key: KeyId,
+    /// What the client may do.
+    pub(crate) grants: Arc<Grants>,
+    /// The peer id that a token names. Without one the server draws it.
+    pub(crate) peer_id: Option<String>,
+    /// What other peers get to see about this one.
+    pub(crate) peer_metadata: Option<Map>,
+    /// What only the client gets to see, in its welcome. Its `iceServers` win over the server's.
+    pub(crate) metadata: Option<Map>,
+    /// When the token expires, in Unix seconds.
+    pub(crate) expires_at: Option<u64>,
+    /// Whether the server's ICE servers are put into the welcome.
+    pub(crate) turn: bool,
+}
+
+/// Why a client is turned away.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Refusal {
-    pub(crate) code: CloseCode,
-    pub(crate) reason: &'static str,
+pub(crate) enum Refusal {
+    /// The upgrade is refused with an HTTP status and a JSON body.
+    #[allow(dead_code, reason = "tokens bring the first")]
+    BeforeUpgrade {
+        /// The status.
+        status: StatusCode,
+        /// The body's `error`, such as `invalid_token`.
+        error: &'static str,
+    },
+    /// The socket is accepted and closed with this, because browsers cannot read the status of a refused
+    /// upgrade.
+    Close {
+        /// The close code.
+        code: CloseCode,
+        /// Why, in one or two words for the developer.
+        reason: &'static str,
+    },
 }
 
 /// Everyone who may come in.
 #[derive(Debug)]
 pub(crate) struct Doorkeeper {
-    keys: HashMap<String, Admission>,
+    keys: HashMap<String, Entry>,
 }
 
 #[derive(Debug)]
-struct Admission {
+struct Entry {
+    id: KeyId,
     grants: Arc<Grants>,
     origins: Vec<String>,
 }
@@ -38,32 +80,40 @@ struct Admission {
 impl Doorkeeper {
     /// Takes the keys in; two with one id are an error.
     pub(crate) fn new(keys: Vec<Key>) -> Result<Self, ConfigError> {
-        let mut admissions = HashMap::with_capacity(keys.len());
+        let mut entries = HashMap::with_capacity(keys.len());
         for Key { id, channels, actions, origins } in keys {
-            let admission = Admission { grants: Arc::new(Grants { channels, actions }), origins };
-            if admissions.insert(id.clone(), admission).is_some() {
+            let grants = Arc::new(Grants { channels, actions });
+            let entry = Entry { id: KeyId::new(&*id), grants, origins };
+            if entries.insert(id.clone(), entry).is_some() {
                 return Err(ConfigError(format!("the key {id} is there twice")));
             }
         }
-        Ok(Self { keys: admissions })
+        Ok(Self { keys: entries })
     }
 
     /// Decides about a client. `origin` is the request's `Origin` header, which browsers send.
-    pub(crate) fn admit(&self, query: &ConnectQuery, origin: Option<&str>) -> Result<Arc<Grants>, Refusal> {
-        let refused = |reason| Refusal { code: CloseCode::INVALID_TOKEN, reason };
+    pub(crate) fn admit(&self, query: &ConnectQuery, origin: Option<&str>) -> Result<Admission, Refusal> {
+        let refused = |reason| Refusal::Close { code: CloseCode::INVALID_TOKEN, reason };
         let key = match (&query.key, &query.token) {
             (Some(key), None) => key,
             (None, Some(_)) => return Err(refused("tokens are not supported")),
             (Some(_), Some(_)) => return Err(refused("key and token")),
             (None, None) => return Err(refused("no key")),
         };
-        let admission = self.keys.get(key).ok_or_else(|| refused("unknown key"))?;
-        let everywhere = admission.origins.is_empty();
-        if everywhere || origin.is_some_and(|origin| admission.origins.iter().any(|known| known == origin)) {
-            Ok(Arc::clone(&admission.grants))
-        } else {
-            Err(refused("origin not allowed"))
+        let Entry { id, grants, origins } = self.keys.get(key).ok_or_else(|| refused("unknown key"))?;
+        if !origins.is_empty() && !origin.is_some_and(|origin| origins.iter().any(|known| known == origin)) {
+            return Err(refused("origin not allowed"));
         }
+        Ok(Admission {
+            app: APP,
+            key: id.clone(),
+            grants: Arc::clone(grants),
+            peer_id: None,
+            peer_metadata: None,
+            metadata: None,
+            expires_at: None,
+            turn: true,
+        })
     }
 }
 
@@ -80,7 +130,8 @@ mod tests {
         let query = ConnectQuery { key: key.map(str::to_owned), token: token.map(str::to_owned) };
         match doorkeeper.admit(&query, origin) {
             Ok(_) => "welcome".to_owned(),
-            Err(Refusal { code, reason }) => format!("{code} {reason}"),
+            Err(Refusal::Close { code, reason }) => format!("{code} {reason}"),
+            Err(Refusal::BeforeUpgrade { status, error }) => format!("{status} {error}"),
         }
     }
 
