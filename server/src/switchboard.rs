@@ -1,9 +1,11 @@
 //! Where sockets and hub meet: the hub behind a mutex, its clock, its timers, and a queue for each socket.
 
+mod operator;
+
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use axum::extract::ws::Utf8Bytes;
 use hub::{ConnectionId, Hub, Input, NewConnection, Output};
@@ -15,6 +17,7 @@ use tokio::time::Instant;
 use units::Time;
 use uuid::Uuid;
 
+use self::operator::LifecycleFeed;
 use crate::auth::{Admission, Refusal};
 use crate::limits::{MAX_QUEUED_BYTES, QUEUED_FRAME_OVERHEAD, RETRY_AFTER_MS};
 
@@ -37,6 +40,7 @@ struct State {
     last_connection: u64,
     /// What the timer task sleeps for.
     armed: Option<Time>,
+    lifecycle: LifecycleFeed,
     is_shutting_down: bool,
 }
 
@@ -102,6 +106,7 @@ impl Switchboard {
                 sockets: HashMap::new(),
                 last_connection: 0,
                 armed: None,
+                lifecycle: LifecycleFeed::default(),
                 is_shutting_down: false,
             }),
             epoch: Instant::now(),
@@ -128,15 +133,20 @@ impl Switchboard {
         let (sender, receiver) = mpsc::unbounded_channel();
         let queued_bytes = Arc::new(AtomicUsize::new(0));
         state.sockets.insert(connection, Sender { queue: sender, queued_bytes: Arc::clone(&queued_bytes) });
-        let Admission { app, grants, peer_id, peer_metadata, metadata, expires_at, turn, .. } = admission;
+        let Admission { app, key, grants, peer_id, peer_metadata, metadata, expires_at, turn } = admission;
+        let unix_now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
         let welcome = Welcome {
             peer_id: peer_id.unwrap_or_else(|| Uuid::new_v4().to_string()),
             expires_at,
-            server_time: SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs(),
+            server_time: unix_now.as_secs(),
             max_message_size: MAX_MESSAGE_SIZE as u64,
             metadata: self.welcome_metadata(metadata, turn),
+            epoch: None,
+            resume: None,
+            resumed: false,
         };
-        let new = NewConnection { connection, app, grants, peer_metadata, welcome };
+        let expires_at = expires_at.map(|at| self.now() + Duration::from_secs(at).saturating_sub(unix_now));
+        let new = NewConnection { connection, app, key, grants, expires_at, peer_metadata, welcome };
         self.run(&mut state, Input::Connected(new));
         Ok((connection, Receiver { queue: receiver, queued_bytes }))
     }
@@ -190,7 +200,7 @@ impl Switchboard {
     }
 
     fn run(&self, state: &mut State, input: Input) {
-        let now = Time::from_micros(u64::try_from(self.epoch.elapsed().as_micros()).unwrap_or(u64::MAX));
+        let now = self.now();
         state.hub.handle(now, input);
         // A broadcast is one text in many outputs: it is copied once and then shared.
         let mut shared: Option<(Arc<str>, Utf8Bytes)> = None;
@@ -211,6 +221,10 @@ impl Switchboard {
                     }
                     continue;
                 }
+                Output::Lifecycle { app, event } => {
+                    state.lifecycle.publish(app, event);
+                    continue;
+                }
             };
             let is_full = state.sockets.get(&connection).is_some_and(|sender| !sender.send(outgoing));
             if is_full {
@@ -225,6 +239,11 @@ impl Switchboard {
             state.armed = next;
             self.earlier_deadline.notify_one();
         }
+    }
+
+    /// Reads the hub's clock.
+    fn now(&self) -> Time {
+        Time::from_micros(u64::try_from(self.epoch.elapsed().as_micros()).unwrap_or(u64::MAX))
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {

@@ -362,7 +362,7 @@ fn check_url(config: &SessionConfig) -> Result<()> {
         Credential::Token(token) => url::Credential::Token(token),
         Credential::TokenOnDemand => url::Credential::Token(&later),
     };
-    url::build_connect_url(&config.url, credential)
+    url::build_connect_url(&config.url, credential, None)
         .map(drop)
         .map_err(|error| Error::new(Status::InvalidArgument, error.to_string()))
 }

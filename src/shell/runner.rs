@@ -307,7 +307,7 @@ impl SessionRunner {
                     session::ConnectCredential::Key(key) => protocol::url::Credential::Key(key),
                     session::ConnectCredential::Token(token) => protocol::url::Credential::Token(token),
                 };
-                match protocol::url::build_connect_url(&self.url, credential) {
+                match protocol::url::build_connect_url(&self.url, credential, None) {
                     Ok(url) => {
                         self.signal = Some((connection, self.client.connect(context.runtime, url, sink)));
                     }

@@ -55,7 +55,7 @@ struct Lingering {
     since: u64,
 }
 
-/// A channel. It exists while it has live members.
+/// A channel. It exists while it has members, live or lingering.
 #[derive(Debug, Default)]
 pub(crate) struct Channel {
     live: BTreeMap<Arc<str>, LiveMember>,
@@ -64,9 +64,14 @@ pub(crate) struct Channel {
 }
 
 impl Channel {
-    /// Returns whether nobody is in the channel whom anything could matter to.
+    /// Returns whether nobody is in the channel.
     pub(crate) fn is_empty(&self) -> bool {
-        self.live.is_empty()
+        self.live.is_empty() && self.lingering.is_empty()
+    }
+
+    /// Returns how many live members there are.
+    pub(crate) fn live_count(&self) -> usize {
+        self.live.len()
     }
 
     /// Returns whether one more member would be too many.
@@ -114,9 +119,9 @@ impl Channel {
         Some((until, witnesses.map(|member| member.connection).collect()))
     }
 
-    /// Returns when each lingering member would be given up.
-    pub(crate) fn lingering(&self) -> impl Iterator<Item = (Time, &Arc<str>)> {
-        self.lingering.iter().map(|(peer, lingering)| (lingering.until, peer))
+    /// Returns the lingering members.
+    pub(crate) fn lingering(&self) -> impl Iterator<Item = &Arc<str>> {
+        self.lingering.keys()
     }
 
     /// Returns the live members, in the order of their ids.

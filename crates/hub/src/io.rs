@@ -2,8 +2,11 @@
 
 use std::fmt;
 use std::sync::Arc;
+use std::time::Duration;
 
 use protocol::{ClientFrame, CloseCode, FrameError, Map, Welcome};
+use serde_json::Value;
+use units::Time;
 
 use crate::Grants;
 
@@ -58,6 +61,9 @@ impl ConnectionId {
     }
 }
 
+/// How long before its credential expires a connection is closed, so that its client is back in time.
+pub const EXPIRY_MARGIN: Duration = Duration::from_millis(250);
+
 /// A socket whose credential was accepted.
 #[derive(Debug, Clone)]
 pub struct NewConnection {
@@ -65,15 +71,19 @@ pub struct NewConnection {
     pub connection: ConnectionId,
     /// The tenant that the credential belongs to.
     pub app: AppId,
+    /// The key that the credential is or was signed by.
+    pub key: KeyId,
     /// What the credential allows.
     pub grants: Arc<Grants>,
+    /// When the credential expires. The connection is closed with 4002 [`EXPIRY_MARGIN`] earlier.
+    pub expires_at: Option<Time>,
     /// What other peers get to see about this one.
     pub peer_metadata: Option<Map>,
     /// The first frame of the connection. Its peer id is the connection's peer id.
     pub welcome: Welcome,
 }
 
-/// What happened on the sockets.
+/// What happened on the sockets, and what the operator wants.
 #[derive(Debug, Clone)]
 pub enum Input {
     /// A socket is open and its credential was accepted.
@@ -107,6 +117,33 @@ pub enum Input {
         /// only after [`Config::linger`](crate::Config::linger).
         clean: bool,
     },
+    /// Somebody without a socket sends to every member of a channel. Whether it may is for the caller to say.
+    Publish {
+        /// The tenant.
+        app: AppId,
+        /// The channel.
+        channel: String,
+        /// Whom the members are told it comes from.
+        from: String,
+        /// What those members that want it are told about the sender.
+        from_metadata: Option<Map>,
+        /// The payload.
+        data: Value,
+    },
+    /// A peer is thrown out: its socket is closed with 4020 and the others are told at once.
+    Kick {
+        /// The tenant.
+        app: AppId,
+        /// The peer's id.
+        peer: String,
+    },
+    /// A key is no longer valid: what it admitted is closed with 4001 and the others are told at once.
+    Revoke {
+        /// The tenant.
+        app: AppId,
+        /// The key.
+        key: KeyId,
+    },
     /// The server shuts down: every client is told and every socket closed.
     ShutDown {
         /// After how many milliseconds clients should come back; more than zero.
@@ -117,7 +154,7 @@ pub enum Input {
 }
 
 /// What the server must do with its sockets, in this order.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub enum Output {
     /// Send a text frame, flushed by itself. A frame for many sockets is the same allocation in each output.
     Send {
@@ -141,5 +178,44 @@ pub enum Output {
         code: CloseCode,
         /// Why, in one or two words for the developer.
         reason: &'static str,
+    },
+    /// Tell those who follow what happens in the channels. In order within a channel.
+    Lifecycle {
+        /// The tenant.
+        app: AppId,
+        /// What happened.
+        event: Lifecycle,
+    },
+}
+
+/// A change in a channel's life. A peer whose socket breaks stays a member for
+/// [`Config::linger`](crate::Config::linger); coming back in that time changes nothing here.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Lifecycle {
+    /// The first peer joins; its [`Lifecycle::PeerJoined`] follows.
+    ChannelOpened {
+        /// The channel.
+        channel: Arc<str>,
+    },
+    /// A peer became a member.
+    PeerJoined {
+        /// The channel.
+        channel: Arc<str>,
+        /// The peer's id.
+        peer: Arc<str>,
+        /// What the other members get to see about it.
+        metadata: Option<Map>,
+    },
+    /// A peer is no member any more.
+    PeerLeft {
+        /// The channel.
+        channel: Arc<str>,
+        /// The peer's id.
+        peer: Arc<str>,
+    },
+    /// The last member has left.
+    ChannelClosed {
+        /// The channel.
+        channel: Arc<str>,
     },
 }

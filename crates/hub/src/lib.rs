@@ -7,17 +7,22 @@
 
 mod channel;
 mod config;
+mod delivery;
 mod grants;
 mod hub;
 mod io;
+mod membership;
+mod operator;
 mod outbox;
 mod pattern;
+mod queries;
 mod rate;
 mod requests;
 
 pub use config::Config;
 pub use grants::{Action, Actions, Grants};
 pub use hub::Hub;
-pub use io::{AppId, ConnectionId, Input, KeyId, NewConnection, Output};
+pub use io::{AppId, ConnectionId, EXPIRY_MARGIN, Input, KeyId, Lifecycle, NewConnection, Output};
 pub use pattern::{Pattern, PatternError};
+pub use queries::Usage;
 pub use rate::Rate;

@@ -3,13 +3,13 @@
 use std::sync::Arc;
 
 use protocol::peer::PeerMessage;
-use protocol::{ClientFrame, CloseCode, ErrorCode, ServerFrame, names};
+use protocol::{ClientFrame, CloseCode, ErrorCode, Map, ServerFrame, names};
 use serde_json::Value;
 use units::Time;
 
 use crate::grants::Action;
 use crate::hub::{Connection, Hub};
-use crate::io::ConnectionId;
+use crate::io::{AppId, ConnectionId, Lifecycle};
 use crate::outbox::About;
 
 /// Why a request failed.
@@ -19,6 +19,11 @@ impl Hub {
     pub(crate) fn handle_frame(&mut self, now: Time, connection: ConnectionId, frame: ClientFrame) {
         if !self.spend(now, connection, &frame) {
             return;
+        }
+        if frame.data().is_some()
+            && let Some(app) = self.connections.get(&connection).map(|state| state.app)
+        {
+            self.count_message(app);
         }
         match frame {
             ClientFrame::Subscribe { channel, request_id, include_sender_metadata } => {
@@ -88,12 +93,14 @@ impl Hub {
         let is_new = known_name.is_none();
         let name = known_name.unwrap_or_else(|| channel.into());
 
+        let mut is_news = false;
         if is_new {
             // Two frames, `left` and then `joined`: clients that find an id in both lists of one lose it.
-            self.end_lingering(app_id, &name, &identity.peer);
+            is_news = !self.end_lingering(app_id, &name, &identity.peer);
         }
-        let app = self.apps.entry(app_id).or_default();
-        let channel = app.channels.entry(Arc::clone(&name)).or_default();
+        let channels = &mut self.apps.entry(app_id).or_default().channels;
+        let opens = !channels.contains_key(&name);
+        let channel = channels.entry(Arc::clone(&name)).or_default();
         let roster = channel.roster_for(&identity.peer);
         if is_new {
             let others: Vec<ConnectionId> = channel.watchers().map(|member| member.connection).collect();
@@ -104,6 +111,14 @@ impl Hub {
             self.send_presence(&others, &name, vec![identity.entry()], Vec::new());
         } else if let Some(member) = channel.member_mut(&identity.peer) {
             member.wants_metadata = wants_metadata;
+        }
+        if opens {
+            self.happened(app_id, Lifecycle::ChannelOpened { channel: Arc::clone(&name) });
+        }
+        if is_news {
+            let (channel, peer) = (Arc::clone(&name), Arc::clone(&identity.peer));
+            let metadata = identity.metadata.clone();
+            self.happened(app_id, Lifecycle::PeerJoined { channel, peer, metadata });
         }
         if sees_presence {
             self.deliver_snapshot(now, connection, &name, roster);
@@ -130,33 +145,46 @@ impl Hub {
         let Some(state) = self.connections.get_mut(&connection) else { return };
         let Some(name) = state.subscriptions.take(channel) else { return };
         let (app, peer) = (state.app, Arc::clone(&state.identity.peer));
-        self.leave_channel(app, &name, &peer);
-        self.announce_left(app, &name, &peer);
+        self.leave(app, &name, &peer);
         self.drop_void_frames(connection, &name);
     }
 
     fn publish(&mut self, connection: ConnectionId, channel: String, data: Value) -> Result<(), Refusal> {
         let Some(state) = self.connections.get(&connection) else { return Ok(()) };
         may_use(state, Action::Publish, &channel)?;
+        let (app, identity) = (state.app, Arc::clone(&state.identity));
+        let from = identity.peer.to_string();
+        self.broadcast(app, channel, Some(connection), from, identity.metadata.as_ref(), data);
+        Ok(())
+    }
+
+    /// Sends to every live member of a channel but the sender, written once for all.
+    pub(crate) fn broadcast(
+        &mut self,
+        app: AppId,
+        channel: String,
+        sender: Option<ConnectionId>,
+        from: String,
+        metadata: Option<&Map>,
+        data: Value,
+    ) {
         let Some((name, members)) = self
             .apps
-            .get(&state.app)
+            .get(&app)
             .and_then(|app| app.channels.get_key_value(channel.as_str()))
             .map(|(name, channel)| (Arc::clone(name), channel.members()))
         else {
-            return Ok(());
+            return;
         };
         let receivers: Vec<(ConnectionId, bool)> = members
-            .filter(|member| member.connection != connection)
+            .filter(|member| Some(member.connection) != sender)
             .map(|member| (member.connection, member.wants_metadata))
             .collect();
-        let identity = Arc::clone(&state.identity);
-        let from = identity.peer.to_string();
         let mut frame = ServerFrame::Message { channel, from, data, from_metadata: None };
         let plain: Arc<str> = frame.to_json().into();
         let mut rich = None;
         for (receiver, wants_metadata) in receivers {
-            let text = match (&mut frame, &identity.metadata) {
+            let text = match (&mut frame, metadata) {
                 (ServerFrame::Message { from_metadata, .. }, Some(metadata)) if wants_metadata => {
                     from_metadata.get_or_insert_with(|| metadata.clone());
                     &*rich.get_or_insert_with(|| Arc::from(frame.to_json()))
@@ -165,7 +193,6 @@ impl Hub {
             };
             self.deliver(receiver, text, About::Channel(Arc::clone(&name)));
         }
-        Ok(())
     }
 
     fn send(&mut self, connection: ConnectionId, to: &str, data: Value) -> Result<(), Refusal> {
@@ -188,7 +215,8 @@ impl Hub {
         }
         let identity = Arc::clone(&state.identity);
         let from = identity.peer.to_string();
-        let frame = ServerFrame::Direct { from, data, from_metadata: identity.metadata.clone() };
+        let frame =
+            ServerFrame::Direct { from, data, from_metadata: identity.metadata.clone(), cursor: None };
         self.deliver(receiver, &frame.to_json().into(), About::Direct { through });
         Ok(())
     }

@@ -57,6 +57,10 @@ pub enum ClientFrame {
         /// The request's id.
         #[serde(skip_serializing_if = "Option::is_none")]
         request_id: Option<String>,
+        /// The highest cursor that the client has read in a direct, zero for none. Says that the client can
+        /// resume (see [`Welcome::resume`](crate::Welcome::resume)).
+        #[serde(skip_serializing_if = "Option::is_none")]
+        cursor: Option<u64>,
     },
 }
 
@@ -89,7 +93,10 @@ impl ClientFrame {
                 data: data(&mut fields, text.len())?,
                 request_id: fields.take_request_id(),
             }),
-            "ping" => Ok(Self::Ping { request_id: fields.take_request_id() }),
+            "ping" => Ok(Self::Ping {
+                cursor: fields.optional_number("cursor")?,
+                request_id: fields.take_request_id(),
+            }),
             _ => Err(fields.error(ErrorCode::UnknownType, "the server does not know this `type`")),
         }
     }
@@ -106,7 +113,7 @@ impl ClientFrame {
             | Self::Unsubscribe { request_id, .. }
             | Self::Publish { request_id, .. }
             | Self::Send { request_id, .. }
-            | Self::Ping { request_id } => request_id.as_deref(),
+            | Self::Ping { request_id, .. } => request_id.as_deref(),
         }
     }
 

@@ -1,7 +1,8 @@
 //! Frames from the server to a client.
 
-use serde::Serialize;
+use serde::{Serialize, Serializer};
 use serde_json::Value;
+use units::Secret;
 
 use crate::fields::Fields;
 use crate::{ErrorCode, FrameError, Map};
@@ -49,6 +50,15 @@ pub enum ServerFrame {
         /// The sender's metadata.
         #[serde(skip_serializing_if = "Option::is_none")]
         from_metadata: Option<Map>,
+        /// Where the direct stands in the session; rises with every direct. Only for clients that said that
+        /// they can resume (see [`Welcome::resume`]).
+        #[serde(skip_serializing_if = "Option::is_none")]
+        cursor: Option<u64>,
+    },
+    /// Directs are lost: some of those after the client's own cursor and up to this one. Only after a resume.
+    Gap {
+        /// The client's cursor from now on.
+        cursor: u64,
     },
     /// Who is in a channel (the first one after a subscribe) or who came and went since.
     Presence {
@@ -84,6 +94,24 @@ pub struct Welcome {
     /// Private extras, among them the ICE servers (see [`ice`](crate::ice)).
     #[serde(skip_serializing_if = "Option::is_none")]
     pub metadata: Option<Map>,
+    /// Names this run of the server; another name means another run.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub epoch: Option<String>,
+    /// What the client shows when it connects again, to keep its peer id and to get the directs that it missed.
+    /// Opaque, in URL-safe characters.
+    #[serde(skip_serializing_if = "Option::is_none", serialize_with = "expose")]
+    pub resume: Option<Secret>,
+    /// Whether the session that the client showed goes on.
+    #[serde(skip_serializing_if = "is_false")]
+    pub resumed: bool,
+}
+
+fn expose<S: Serializer>(secret: &Option<Secret>, serializer: S) -> Result<S::Ok, S::Error> {
+    secret.as_ref().map(Secret::expose).serialize(serializer)
+}
+
+fn is_false(flag: &bool) -> bool {
+    !flag
 }
 
 /// One entry of a presence frame.
@@ -115,6 +143,9 @@ impl ServerFrame {
                     size => size,
                 },
                 metadata: fields.optional_object("metadata")?,
+                epoch: fields.optional_string("epoch")?,
+                resume: fields.optional_string("resume")?.map(Secret::new),
+                resumed: fields.flag("resumed")?,
             })),
             "ack" => Ok(Self::Ack {
                 request_id: fields
@@ -139,7 +170,9 @@ impl ServerFrame {
                 from: fields.string("from")?,
                 data: data(&mut fields)?,
                 from_metadata: fields.optional_object("fromMetadata")?,
+                cursor: fields.optional_number("cursor")?,
             }),
+            "gap" => Ok(Self::Gap { cursor: fields.number("cursor")? }),
             "presence" => Ok(Self::Presence {
                 channel: fields.string("channel")?,
                 joined: members(&mut fields, "joined")?,

@@ -16,6 +16,16 @@ pub enum Credential<'a> {
     Token(&'a Secret),
 }
 
+/// What a client shows beside its credential to go on with a session (see
+/// [`Welcome::resume`](crate::Welcome::resume)).
+#[derive(Debug, Clone, Copy)]
+pub struct Resume<'a> {
+    /// The token of the last welcome.
+    pub token: &'a Secret,
+    /// The highest cursor that the client has read, zero for none.
+    pub cursor: u64,
+}
+
 /// Why an address was refused.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum UrlError {
@@ -39,14 +49,18 @@ pub enum UrlError {
     EmptyCredential,
 }
 
-/// Builds the URL of the WebSocket from an origin and a credential.
+/// Builds the URL of the WebSocket from an origin, a credential and the session to go on with.
 ///
 /// `https` and `http` stand for `wss` and `ws`. Unencrypted schemes are for localhost only. One trailing slash
 /// is allowed. The result contains the credential: it is for the socket, never for a log.
 ///
 /// # Errors
 /// Says which rule the address breaks.
-pub fn build_connect_url(base: &str, credential: Credential<'_>) -> Result<String, UrlError> {
+pub fn build_connect_url(
+    base: &str,
+    credential: Credential<'_>,
+    resume: Option<Resume<'_>>,
+) -> Result<String, UrlError> {
     let (scheme, rest) = base.split_once("://").ok_or(UrlError::Scheme)?;
     let scheme = match scheme.to_ascii_lowercase().as_str() {
         "wss" | "https" => "wss",
@@ -70,7 +84,11 @@ pub fn build_connect_url(base: &str, credential: Credential<'_>) -> Result<Strin
         return Err(UrlError::EmptyCredential);
     }
     let port = port.map(|port| format!(":{port}")).unwrap_or_default();
-    Ok(format!("{scheme}://{host}{port}{PATH}?{name}={}", percent_encoded(secret.expose())))
+    let mut url = format!("{scheme}://{host}{port}{PATH}?{name}={}", percent_encoded(secret.expose()));
+    if let Some(Resume { token, cursor }) = resume {
+        url.push_str(&format!("&resume={}&cursor={cursor}", percent_encoded(token.expose())));
+    }
+    Ok(url)
 }
 
 fn split_port(authority: &str) -> Result<(&str, Option<u16>), UrlError> {

@@ -7,6 +7,7 @@ use proptest::collection::{btree_map, vec};
 use proptest::option;
 use proptest::prelude::*;
 use serde_json::{Value, json};
+use units::Secret;
 
 fn any_value() -> impl Strategy<Value = Value> {
     let leaf = prop_oneof![
@@ -60,7 +61,8 @@ fn client_frame() -> impl Strategy<Value = ClientFrame> {
             data,
             request_id
         }),
-        request_id().prop_map(|request_id| ClientFrame::Ping { request_id }),
+        (request_id(), option::of(any::<u64>()))
+            .prop_map(|(request_id, cursor)| ClientFrame::Ping { request_id, cursor }),
     ]
 }
 
@@ -69,10 +71,23 @@ fn member() -> impl Strategy<Value = Member> {
 }
 
 fn server_frame() -> impl Strategy<Value = ServerFrame> {
-    let welcome = (peer_id(), option::of(any::<u64>()), any::<u64>(), 1..=u64::MAX, option::of(any_map()))
-        .prop_map(|(peer_id, expires_at, server_time, max_message_size, metadata)| {
-            ServerFrame::Welcome(Welcome { peer_id, expires_at, server_time, max_message_size, metadata })
-        });
+    let resume = (option::of(any::<String>()), option::of(any::<String>()), any::<bool>());
+    let welcome =
+        (peer_id(), option::of(any::<u64>()), any::<u64>(), 1..=u64::MAX, option::of(any_map()), resume)
+            .prop_map(|(peer_id, expires_at, server_time, max_message_size, metadata, resume)| {
+                let (epoch, token, resumed) = resume;
+                let resume = token.map(Secret::new);
+                ServerFrame::Welcome(Welcome {
+                    peer_id,
+                    expires_at,
+                    server_time,
+                    max_message_size,
+                    metadata,
+                    epoch,
+                    resume,
+                    resumed,
+                })
+            });
     prop_oneof![
         welcome,
         "[ -~é]{0,128}".prop_map(|request_id| ServerFrame::Ack { request_id }),
@@ -83,8 +98,10 @@ fn server_frame() -> impl Strategy<Value = ServerFrame> {
                 ServerFrame::Message { channel, from, data, from_metadata }
             }
         ),
-        (any::<String>(), any_value(), option::of(any_map()))
-            .prop_map(|(from, data, from_metadata)| ServerFrame::Direct { from, data, from_metadata }),
+        (any::<String>(), any_value(), option::of(any_map()), option::of(any::<u64>())).prop_map(
+            |(from, data, from_metadata, cursor)| ServerFrame::Direct { from, data, from_metadata, cursor }
+        ),
+        any::<u64>().prop_map(|cursor| ServerFrame::Gap { cursor }),
         (any::<String>(), vec(member(), 0..5), vec(member(), 0..5))
             .prop_map(|(channel, joined, left)| ServerFrame::Presence { channel, joined, left }),
         option::of(1..=u64::MAX).prop_map(|retry_after_ms| ServerFrame::GoingAway { retry_after_ms }),

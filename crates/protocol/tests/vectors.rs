@@ -3,7 +3,7 @@
 #![allow(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
 
 use parlor_protocol::peer::PeerMessage;
-use parlor_protocol::url::{Credential, build_connect_url};
+use parlor_protocol::url::{Credential, Resume, build_connect_url};
 use parlor_protocol::{ClientFrame, FrameError, ServerFrame, ice};
 use serde_json::Value;
 use units::Secret;
@@ -94,7 +94,12 @@ fn connect_urls() {
         let secret = |key: &str| vector.get(key).map(|secret| Secret::new(secret.as_str().unwrap()));
         let (token, key) = (secret("token"), secret("key").unwrap_or_else(|| Secret::new("pk_1")));
         let credential = token.as_ref().map_or(Credential::Key(&key), Credential::Token);
-        match build_connect_url(base, credential) {
+        let resume = vector.get("resume").map(|resume| {
+            let token = Secret::new(resume["token"].as_str().unwrap());
+            (token, resume["cursor"].as_u64().unwrap())
+        });
+        let resume = resume.as_ref().map(|(token, cursor)| Resume { token, cursor: *cursor });
+        match build_connect_url(base, credential, resume) {
             Ok(url) => assert_eq!(url, vector["url"], "{base}"),
             Err(error) => assert_eq!(format!("{error:?}"), vector["error"], "{base}"),
         }

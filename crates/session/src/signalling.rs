@@ -178,7 +178,7 @@ impl Signalling {
             }
             State::Open { since, heard, .. } => {
                 self.state = State::Open { since, heard, pinged: now };
-                wire.frame(&ClientFrame::Ping { request_id: None });
+                wire.frame(&ClientFrame::Ping { request_id: None, cursor: None });
                 None
             }
             State::Waiting { .. } => {

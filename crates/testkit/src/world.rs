@@ -12,7 +12,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use bytes::{Bytes, BytesMut};
-use hub::{Actions, AppId, ConnectionId, Grants, Hub, NewConnection, Pattern};
+use hub::{Actions, AppId, ConnectionId, Grants, Hub, KeyId, NewConnection, Pattern};
 use protocol::{ClientFrame, Welcome};
 use session::{
     Command, Config, Credential, Event, Input, LinkCommand, LocalStream, LocalTrack, Output, PeerState,

@@ -43,6 +43,11 @@ impl Time {
     pub const fn saturating_since(self, earlier: Self) -> Duration {
         Duration::from_micros(self.0.saturating_sub(earlier.0))
     }
+
+    /// Returns the time that is this much earlier, but not before the epoch.
+    pub const fn earlier_by(self, duration: Duration) -> Self {
+        Self(self.0.saturating_sub(duration.as_micros() as u64))
+    }
 }
 
 impl Add<Duration> for Time {

@@ -27,7 +27,6 @@ pub(crate) struct Admission {
     /// The tenant that the credential belongs to.
     pub(crate) app: AppId,
     /// The key that the credential is or was signed by. A revoked key ends what it admitted.
-    #[allow(dead_code, reason = "the switchboard takes it with revocation")]
     pub(crate) key: KeyId,
     /// What the client may do.
     pub(crate) grants: Arc<Grants>,

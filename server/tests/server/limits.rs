@@ -20,7 +20,10 @@ async fn the_largest_payload_fits_whatever_its_envelope() {
     bob.send(&ann.id, largest.clone(), &request).await;
     assert_eq!(bob.next_frame().await, ack(&request));
     let from = bob.id.clone();
-    assert_eq!(ann.next_frame().await, ServerFrame::Direct { from, data: largest, from_metadata: None });
+    assert_eq!(
+        ann.next_frame().await,
+        ServerFrame::Direct { from, data: largest, from_metadata: None, cursor: None }
+    );
     bob.send(&ann.id, json!("x".repeat(65_535)), "r").await;
     assert_eq!(error_code(&bob.next_frame().await), ("message_too_large", Some("r")));
     ann.assert_quiet().await;

@@ -18,7 +18,7 @@ fn joined(channel: &str, peer: &str) -> ServerFrame {
 }
 
 fn direct(from: &str, data: Value) -> ServerFrame {
-    ServerFrame::Direct { from: from.to_owned(), data, from_metadata: None }
+    ServerFrame::Direct { from: from.to_owned(), data, from_metadata: None, cursor: None }
 }
 
 #[tokio::test]

@@ -188,7 +188,7 @@ impl Client {
 
     /// Proves that the connection works and that nothing else is on its way.
     pub async fn assert_quiet(&mut self) {
-        self.frame(ClientFrame::Ping { request_id: None }).await;
+        self.frame(ClientFrame::Ping { request_id: None, cursor: None }).await;
         assert_eq!(self.next_frame().await, ServerFrame::Pong);
     }
 }

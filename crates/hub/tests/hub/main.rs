@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
 
 mod model;
+mod operator;
 mod ordering;
 mod requests;
 mod world;

@@ -152,7 +152,7 @@ impl Model {
             }
             Step::Ping { who } => {
                 let Some(connection) = self.pick(who) else { return };
-                self.world.frame(connection, ClientFrame::Ping { request_id: None });
+                self.world.frame(connection, ClientFrame::Ping { request_id: None, cursor: None });
                 let events = self.world.take(connection);
                 assert_eq!(events, [Event::Frame(ServerFrame::Pong)]);
             }

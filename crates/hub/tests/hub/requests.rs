@@ -108,7 +108,8 @@ fn metadata_is_in_presence_and_directs_always_and_in_broadcasts_on_request() {
     }
     let to_ann = world.take(1);
     assert!(to_ann.contains(&message("demo", "cat", json!(1))));
-    let direct = ServerFrame::Direct { from: "cat".to_owned(), data: json!(2), from_metadata: metadata };
+    let direct =
+        ServerFrame::Direct { from: "cat".to_owned(), data: json!(2), from_metadata: metadata, cursor: None };
     assert_eq!(to_ann.last(), Some(&Event::Frame(direct)));
     // The last wish wins.
     world.subscribe_with(2, "demo", false);
@@ -279,7 +280,7 @@ fn a_roster_never_outgrows_the_largest_frame_that_clients_accept() {
 fn a_ping_is_answered_by_a_pong() {
     let mut world = World::new();
     world.connect(1, "ann");
-    world.frame(1, ClientFrame::Ping { request_id: None });
+    world.frame(1, ClientFrame::Ping { request_id: None, cursor: None });
     assert_eq!(world.take(1), [Event::Frame(ServerFrame::Pong)]);
 }
 
@@ -316,7 +317,7 @@ fn too_many_messages_close_the_connection_and_peer_messages_are_counted_apart() 
     world.send(1, "bob", json!("gone"));
     assert_eq!(world.take(1), []);
     for _ in 0..2 {
-        world.frame(2, ClientFrame::Ping { request_id: None });
+        world.frame(2, ClientFrame::Ping { request_id: None, cursor: None });
     }
     world.take(2);
     let (code, request_id) = (ErrorCode::MalformedMessage, None);

@@ -4,7 +4,10 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use parlor_hub::{Actions, AppId, Config, ConnectionId, Grants, Hub, Input, NewConnection, Output, Pattern};
+use parlor_hub::{
+    Actions, AppId, Config, ConnectionId, Grants, Hub, Input, KeyId, Lifecycle, NewConnection, Output,
+    Pattern,
+};
 use protocol::{ClientFrame, Map, Member, ServerFrame, Welcome};
 use serde_json::{Value, json};
 use units::Time;
@@ -18,7 +21,9 @@ pub enum Event {
 }
 
 pub struct World {
-    hub: Hub,
+    pub hub: Hub,
+    /// What happened in the channels, written short.
+    pub chronicle: Vec<String>,
     now: Time,
     inboxes: BTreeMap<u64, Vec<Event>>,
     requests: u64,
@@ -30,11 +35,14 @@ pub struct Credential {
     pub channels: &'static str,
     pub actions: Actions,
     pub metadata: Option<Map>,
+    pub key: &'static str,
+    pub expires_at: Option<Time>,
 }
 
 impl Default for Credential {
     fn default() -> Self {
-        Self { app: 1, channels: "**", actions: Actions::all(), metadata: None }
+        let (channels, actions) = ("**", Actions::all());
+        Self { app: 1, channels, actions, metadata: None, key: "pk_test", expires_at: None }
     }
 }
 
@@ -44,7 +52,13 @@ impl World {
     }
 
     pub fn with(config: Config) -> Self {
-        Self { hub: Hub::new(config), now: Time::ZERO, inboxes: BTreeMap::new(), requests: 0 }
+        Self {
+            hub: Hub::new(config),
+            chronicle: Vec::new(),
+            now: Time::ZERO,
+            inboxes: BTreeMap::new(),
+            requests: 0,
+        }
     }
 
     pub fn input(&mut self, input: Input) {
@@ -56,18 +70,24 @@ impl World {
                 }
                 Output::Ping { connection, payload } => (connection, Event::Ping(payload)),
                 Output::Close { connection, code, .. } => (connection, Event::Close(code.get())),
+                Output::Lifecycle { event, .. } => {
+                    self.chronicle.push(in_short(&event));
+                    continue;
+                }
             };
             self.inboxes.entry(connection.get()).or_default().push(event);
         }
     }
 
     pub fn connect_as(&mut self, connection: u64, peer: &str, credential: Credential) {
-        let Credential { app, channels, actions, metadata } = credential;
+        let Credential { app, channels, actions, metadata, key, expires_at } = credential;
         let grants = Grants { channels: vec![Pattern::parse(channels).unwrap()], actions };
         self.input(Input::Connected(NewConnection {
             connection: ConnectionId::new(connection),
             app: AppId::new(app),
+            key: KeyId::new(key),
             grants: Arc::new(grants),
+            expires_at,
             peer_metadata: metadata,
             welcome: Welcome {
                 peer_id: peer.to_owned(),
@@ -75,6 +95,9 @@ impl World {
                 server_time: 1_800_000_000,
                 max_message_size: 65_536,
                 metadata: None,
+                epoch: None,
+                resume: None,
+                resumed: false,
             },
         }));
     }
@@ -184,6 +207,15 @@ impl World {
     }
 }
 
+fn in_short(event: &Lifecycle) -> String {
+    match event {
+        Lifecycle::ChannelOpened { channel } => format!("{channel} opened"),
+        Lifecycle::PeerJoined { channel, peer, .. } => format!("{peer} joined {channel}"),
+        Lifecycle::PeerLeft { channel, peer } => format!("{peer} left {channel}"),
+        Lifecycle::ChannelClosed { channel } => format!("{channel} closed"),
+    }
+}
+
 pub fn ack(request_id: &str) -> Event {
     Event::Frame(ServerFrame::Ack { request_id: request_id.to_owned() })
 }
@@ -198,7 +230,7 @@ pub fn presence(channel: &str, joined: &[&str], left: &[&str]) -> Event {
 }
 
 pub fn direct(from: &str, data: Value) -> Event {
-    Event::Frame(ServerFrame::Direct { from: from.to_owned(), data, from_metadata: None })
+    Event::Frame(ServerFrame::Direct { from: from.to_owned(), data, from_metadata: None, cursor: None })
 }
 
 pub fn message(channel: &str, from: &str, data: Value) -> Event {

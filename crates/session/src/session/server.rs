@@ -61,7 +61,7 @@ impl Session {
                     });
                 }
             }
-            ServerFrame::Direct { from, data, from_metadata } => {
+            ServerFrame::Direct { from, data, from_metadata, .. } => {
                 self.handle_direct(now, &from, data, from_metadata);
             }
             ServerFrame::Presence { channel, joined, left } => {
@@ -73,7 +73,8 @@ impl Session {
                 let retry_after_ms = retry_after_ms.unwrap_or(DEFAULT_RETRY_AFTER_MS);
                 self.common.wire.event(Event::GoingAway { retry_after_ms });
             }
-            ServerFrame::Welcome(_) | ServerFrame::Pong => {}
+            // The session does not resume yet, so no server sends it a gap.
+            ServerFrame::Welcome(_) | ServerFrame::Pong | ServerFrame::Gap { .. } => {}
         }
     }
 

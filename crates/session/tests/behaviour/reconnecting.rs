@@ -297,8 +297,8 @@ fn a_sdk_peer_that_leaves_is_gone_at_once() {
 fn a_silent_server_is_pinged_every_twenty_seconds_and_given_up_after_sixty() {
     let mut client = Client::joined("me", &[]);
     assert!(client.advance_ms(19_999).frames.is_empty());
-    assert_eq!(client.advance_ms(1).frames, [ClientFrame::Ping { request_id: None }]);
-    assert_eq!(client.advance_ms(20_000).frames, [ClientFrame::Ping { request_id: None }]);
+    assert_eq!(client.advance_ms(1).frames, [ClientFrame::Ping { request_id: None, cursor: None }]);
+    assert_eq!(client.advance_ms(20_000).frames, [ClientFrame::Ping { request_id: None, cursor: None }]);
     assert!(client.advance_ms(19_999).closes.is_empty());
     let taken = client.advance_ms(1);
     assert_eq!((taken.closes, taken.events.len()), (vec![4000], 1));

@@ -54,6 +54,8 @@ impl World {
         NewConnection {
             connection,
             app: AppId::new(1),
+            key: KeyId::new("pk_test"),
+            expires_at: None,
             grants: Arc::new(Grants {
                 channels: vec![Pattern::parse("**").expect("the pattern for everything is one")],
                 actions: Actions::all(),
@@ -65,6 +67,9 @@ impl World {
                 server_time: self.now.as_millis() / 1000,
                 max_message_size: 65_536,
                 metadata: None,
+                epoch: None,
+                resume: None,
+                resumed: false,
             },
         }
     }
@@ -76,6 +81,7 @@ impl World {
                 hub::Output::Send { connection, text } => (connection, ToSession::Text(text.to_string())),
                 hub::Output::Ping { connection, payload } => (connection, ToSession::Ping(payload)),
                 hub::Output::Close { connection, code, .. } => (connection, ToSession::Closed(code.get())),
+                hub::Output::Lifecycle { .. } => continue,
             };
             let closes = matches!(what, ToSession::Closed(_));
             if let Some(&node) = self.connections.get(&connection) {

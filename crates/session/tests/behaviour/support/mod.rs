@@ -215,7 +215,7 @@ impl Client {
     }
 
     pub fn direct(&mut self, from: &str, data: Value) -> Taken {
-        self.frame(&ServerFrame::Direct { from: from.to_owned(), data, from_metadata: None })
+        self.frame(&ServerFrame::Direct { from: from.to_owned(), data, from_metadata: None, cursor: None })
     }
 
     pub fn message(&mut self, from: &str, message: &PeerMessage) -> Taken {
@@ -275,6 +275,9 @@ pub fn welcome(own: &str, max_message_size: u64) -> ServerFrame {
         server_time: 1_800_000_000,
         max_message_size,
         metadata: None,
+        epoch: None,
+        resume: None,
+        resumed: false,
     })
 }
 

@@ -348,7 +348,7 @@ impl Pair {
                 refused = !(self.members[node] && self.members[other]);
                 if !refused {
                     let from = NAMES[node].to_owned();
-                    self.say(other, &ServerFrame::Direct { from, data, from_metadata: None });
+                    self.say(other, &ServerFrame::Direct { from, data, from_metadata: None, cursor: None });
                 }
             }
             ClientFrame::Ping { .. } => self.say(node, &ServerFrame::Pong),

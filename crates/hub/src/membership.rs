@@ -1,0 +1,139 @@
+//! The life of memberships: leaving, lingering, and who is told.
+
+use std::sync::Arc;
+
+use protocol::{CloseCode, Member, ServerFrame};
+use units::Time;
+
+use crate::channel::Channel;
+use crate::hub::{Hub, Timer};
+use crate::io::{AppId, ConnectionId, Lifecycle, Output};
+use crate::outbox::About;
+
+impl Hub {
+    /// Closes a connection from our side. The others see it like a broken one: the client may come back.
+    pub(crate) fn close(
+        &mut self,
+        now: Time,
+        connection: ConnectionId,
+        code: CloseCode,
+        reason: &'static str,
+    ) {
+        self.depart(now, connection, false);
+        self.outputs.push_back(Output::Close { connection, code, reason });
+    }
+
+    /// Forgets a connection and ends or suspends its memberships.
+    pub(crate) fn depart(&mut self, now: Time, connection: ConnectionId, clean: bool) {
+        let Some(gone) = self.connections.remove(&connection) else { return };
+        for (deadline, number) in gone.outbox.gates() {
+            self.timers.remove(&(deadline, Timer::Gate { connection, number }));
+        }
+        if let Some(deadline) = gone.expires {
+            self.timers.remove(&(deadline, Timer::Expiry { connection }));
+        }
+        self.count_disconnected(gone.app);
+        let peer = &gone.identity.peer;
+        if let Some(app) = self.apps.get_mut(&gone.app)
+            && app.owners.get(peer) == Some(&connection)
+        {
+            app.owners.remove(peer);
+        }
+        let lingers = !clean && !self.config.linger.is_zero();
+        for channel in &gone.subscriptions {
+            if lingers {
+                self.linger(now, gone.app, channel, peer);
+            } else {
+                self.leave(gone.app, channel, peer);
+            }
+        }
+        self.drop_empty_app(gone.app);
+    }
+
+    /// Ends the membership of a live member and tells everyone.
+    pub(crate) fn leave(&mut self, app: AppId, name: &Arc<str>, peer: &Arc<str>) {
+        let Some(channel) = self.channel_mut(app, name) else { return };
+        channel.leave(peer);
+        let watchers: Vec<ConnectionId> = channel.watchers().map(|member| member.connection).collect();
+        self.send_presence(&watchers, name, Vec::new(), vec![Self::bare(peer)]);
+        self.left_for_good(app, name, peer);
+    }
+
+    /// Suspends the membership of a live member.
+    fn linger(&mut self, now: Time, app: AppId, name: &Arc<str>, peer: &Arc<str>) {
+        let since = self.next_event();
+        let until = now + self.config.linger;
+        let Some(channel) = self.channel_mut(app, name) else { return };
+        channel.leave(peer);
+        channel.linger(Arc::clone(peer), until, since);
+        let timer = Timer::Linger { app, channel: Arc::clone(name), peer: Arc::clone(peer) };
+        self.timers.insert((until, timer));
+    }
+
+    /// Tells those who knew a lingering peer that it is gone, and returns whether it lingered.
+    pub(crate) fn end_lingering(&mut self, app: AppId, name: &Arc<str>, peer: &Arc<str>) -> bool {
+        let Some((until, witnesses)) =
+            self.channel_mut(app, name).and_then(|channel| channel.end_lingering(peer))
+        else {
+            return false;
+        };
+        let timer = Timer::Linger { app, channel: Arc::clone(name), peer: Arc::clone(peer) };
+        self.timers.remove(&(until, timer));
+        self.send_presence(&witnesses, name, Vec::new(), vec![Self::bare(peer)]);
+        true
+    }
+
+    /// Ends the membership of a lingering peer that will not come back, or has been waited for long enough.
+    pub(crate) fn give_up(&mut self, app: AppId, name: &Arc<str>, peer: &Arc<str>) {
+        if self.end_lingering(app, name, peer) {
+            self.left_for_good(app, name, peer);
+            self.drop_empty_app(app);
+        }
+    }
+
+    fn left_for_good(&mut self, app: AppId, name: &Arc<str>, peer: &Arc<str>) {
+        let (channel, peer) = (Arc::clone(name), Arc::clone(peer));
+        self.happened(app, Lifecycle::PeerLeft { channel, peer });
+        let Some(channels) = self.apps.get_mut(&app).map(|app| &mut app.channels) else { return };
+        if channels.get(name).is_some_and(|channel| channel.is_empty()) {
+            channels.remove(name);
+            self.happened(app, Lifecycle::ChannelClosed { channel: Arc::clone(name) });
+        }
+    }
+
+    pub(crate) fn happened(&mut self, app: AppId, event: Lifecycle) {
+        self.outputs.push_back(Output::Lifecycle { app, event });
+    }
+
+    pub(crate) fn drop_empty_app(&mut self, app: AppId) {
+        if self.apps.get(&app).is_some_and(|app| app.owners.is_empty() && app.channels.is_empty()) {
+            self.apps.remove(&app);
+        }
+    }
+
+    pub(crate) fn channel_mut(&mut self, app: AppId, name: &str) -> Option<&mut Channel> {
+        self.apps.get_mut(&app)?.channels.get_mut(name)
+    }
+
+    fn bare(peer: &Arc<str>) -> Member {
+        Member { peer_id: peer.to_string(), metadata: None }
+    }
+
+    /// Sends one presence change to many.
+    pub(crate) fn send_presence(
+        &mut self,
+        to: &[ConnectionId],
+        channel: &Arc<str>,
+        joined: Vec<Member>,
+        left: Vec<Member>,
+    ) {
+        if to.is_empty() {
+            return;
+        }
+        let frame = ServerFrame::Presence { channel: channel.to_string(), joined, left };
+        let text: Arc<str> = frame.to_json().into();
+        for &connection in to {
+            self.deliver(connection, &text, About::Channel(Arc::clone(channel)));
+        }
+    }
+}
