@@ -353,6 +353,10 @@ enum parlor_event_type
      * A data channel is closed for good, or could not be opened. [`peer_id`, `channel_id`]
      */
     PARLOR_EVENT_CHANNEL_CLOSE = 21,
+    /**
+     * Some messages that peers sent to this session alone while it was away from the server are lost.
+     */
+    PARLOR_EVENT_DATA_LOST = 22,
 };
 #ifndef __cplusplus
 #if __STDC_VERSION__ >= 202311L

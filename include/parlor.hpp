@@ -410,6 +410,7 @@ struct Handlers {
         channel_message;
     std::function<void(std::uint64_t peer, std::uint64_t channel)> channel_writable;
     std::function<void(std::uint64_t peer, std::uint64_t channel)> channel_close;
+    std::function<void()> data_lost;
 
     /** Calls what is set for an event. */
     void operator()(const parlor_event &e) const {
@@ -444,6 +445,7 @@ struct Handlers {
             return call(channel_message, e.peer_id, e.channel_id, view(e.data), e.binary != 0);
         case PARLOR_EVENT_CHANNEL_WRITABLE: return call(channel_writable, e.peer_id, e.channel_id);
         case PARLOR_EVENT_CHANNEL_CLOSE: return call(channel_close, e.peer_id, e.channel_id);
+        case PARLOR_EVENT_DATA_LOST: return call(data_lost);
         default: return; // of a newer library
         }
     }

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use protocol::ice;
+use ring::rand::{SecureRandom as _, SystemRandom};
 use tokio::net::TcpListener;
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinHandle;
@@ -119,7 +120,13 @@ impl Server {
             });
         }
 
-        let switchboard = Arc::new(Switchboard::new(config.hub, &config.ice_servers, config.max_connections));
+        let switchboard = Arc::new(Switchboard::new(
+            config.hub,
+            &config.ice_servers,
+            config.max_connections,
+            &resume_key(),
+            Arc::clone(&metrics),
+        ));
         tasks.spawn({
             let switchboard = Arc::clone(&switchboard);
             async move { switchboard.run_timers().await }
@@ -131,13 +138,13 @@ impl Server {
             proxies: TrustedProxies::new(config.trusted_proxies),
             limits: Arc::new(AddressLimits::new(config.per_address)),
             handshake_timeout: timing.handshake,
-            metrics,
-            alive: alive.clone(),
+            metrics: Arc::clone(&metrics),
+            alive,
             stopped,
         });
         let is_ready = Arc::new(AtomicBool::new(true));
         let reception =
-            Arc::new(Reception { doorkeeper, switchboard: Arc::clone(&switchboard), timing, alive });
+            Arc::new(Reception { doorkeeper, switchboard: Arc::clone(&switchboard), timing, metrics });
         let page = http::page(config.web_dir.as_deref(), &origin);
         let routes = http::routes(reception, &entrance, Arc::clone(&is_ready), page);
         tasks.spawn(accept::run(entrance, listener, routes));
@@ -155,6 +162,13 @@ impl Server {
             tasks,
         })
     }
+}
+
+/// Draws a key for resume tokens that ends with the process.
+fn resume_key() -> [u8; 32] {
+    let mut key = [0; 32];
+    SystemRandom::new().fill(&mut key).expect("the system has random numbers");
+    key
 }
 
 impl ServerHandle {

@@ -1,6 +1,7 @@
 //! Where sockets and hub meet: the hub behind a mutex, its clock, its timers, and a queue for each socket.
 
 mod operator;
+mod resume;
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -8,7 +9,7 @@ use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use axum::extract::ws::Utf8Bytes;
-use hub::{ConnectionId, Hub, Input, NewConnection, Output};
+use hub::{ConnectionId, Hub, Input, Lifecycle, NewConnection, Output, Resume};
 use protocol::ice::{self, IceServer};
 use protocol::{CloseCode, Map, Welcome, limits::MAX_MESSAGE_SIZE};
 use serde_json::Value;
@@ -18,8 +19,11 @@ use units::Time;
 use uuid::Uuid;
 
 use self::operator::LifecycleFeed;
+pub(crate) use self::resume::ResumeQuery;
+use self::resume::ResumeTokens;
 use crate::auth::{Admission, Refusal};
 use crate::limits::{MAX_QUEUED_BYTES, QUEUED_FRAME_OVERHEAD, RETRY_AFTER_MS};
+use crate::metrics::Metrics;
 
 /// The sockets' way to the hub and the hub's way to the sockets.
 #[derive(Debug)]
@@ -31,6 +35,8 @@ pub(crate) struct Switchboard {
     /// What goes into the metadata of a welcome.
     ice_servers: Option<Value>,
     max_connections: usize,
+    resume_tokens: ResumeTokens,
+    metrics: Arc<Metrics>,
 }
 
 #[derive(Debug)]
@@ -97,12 +103,19 @@ impl Receiver {
 }
 
 impl Switchboard {
-    pub(crate) fn new(hub: hub::Config, ice_servers: &[IceServer], max_connections: usize) -> Self {
+    pub(crate) fn new(
+        hub: hub::Config,
+        ice_servers: &[IceServer],
+        max_connections: usize,
+        resume_key: &[u8; 32],
+        metrics: Arc<Metrics>,
+    ) -> Self {
+        let resume_tokens = ResumeTokens::new(resume_key);
         let ice_servers = (!ice_servers.is_empty())
             .then(|| Value::Array(ice_servers.iter().map(IceServer::to_value).collect()));
         Self {
             state: Mutex::new(State {
-                hub: Hub::new(hub),
+                hub: Hub::new(hub, resume_tokens.epoch()),
                 sockets: HashMap::new(),
                 last_connection: 0,
                 armed: None,
@@ -113,11 +126,17 @@ impl Switchboard {
             earlier_deadline: Notify::new(),
             ice_servers,
             max_connections,
+            resume_tokens,
+            metrics,
         }
     }
 
     /// Registers a socket whose client was admitted. The welcome is in its queue when this returns.
-    pub(crate) fn connect(&self, admission: Admission) -> Result<(ConnectionId, Receiver), Refusal> {
+    pub(crate) fn connect(
+        &self,
+        admission: Admission,
+        shown: &ResumeQuery,
+    ) -> Result<(ConnectionId, Receiver), Refusal> {
         let mut state = self.lock();
         if state.is_shutting_down {
             return Err(Refusal::Close { code: CloseCode::GOING_AWAY, reason: "server shutdown" });
@@ -135,19 +154,28 @@ impl Switchboard {
         state.sockets.insert(connection, Sender { queue: sender, queued_bytes: Arc::clone(&queued_bytes) });
         let Admission { app, key, grants, peer_id, peer_metadata, metadata, expires_at, turn } = admission;
         let unix_now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        let (now, unix_seconds) = (self.now(), unix_now.as_secs());
+        let claim = self.resume_tokens.read(shown, app, &key, unix_seconds);
+        // What a token of ours names is the peer id; what a token of the app names wins over it.
+        let claim = claim.filter(|claim| peer_id.as_ref().is_none_or(|own| *own == claim.peer));
+        let resume = claim.as_ref().and_then(|claim| state.hub.resumption(now, app, claim));
+        let peer_id = peer_id
+            .or_else(|| claim.filter(|_| resume.is_some()).map(|claim| claim.peer))
+            .unwrap_or_else(|| Uuid::new_v4().to_string());
         let welcome = Welcome {
-            peer_id: peer_id.unwrap_or_else(|| Uuid::new_v4().to_string()),
             expires_at,
-            server_time: unix_now.as_secs(),
+            server_time: unix_seconds,
             max_message_size: MAX_MESSAGE_SIZE as u64,
             metadata: self.welcome_metadata(metadata, turn),
-            epoch: None,
-            resume: None,
-            resumed: false,
+            epoch: Some(self.resume_tokens.epoch()),
+            resume: Some(self.resume_tokens.make(app, &key, &peer_id, connection, unix_seconds)),
+            resumed: matches!(resume, Some(Resume::Session { .. })),
+            peer_id,
         };
-        let expires_at = expires_at.map(|at| self.now() + Duration::from_secs(at).saturating_sub(unix_now));
-        let new = NewConnection { connection, app, key, grants, expires_at, peer_metadata, welcome };
-        self.run(&mut state, Input::Connected(new));
+        let expires_at = expires_at.map(|at| now + Duration::from_secs(at).saturating_sub(unix_now));
+        let new = NewConnection { connection, app, key, grants, expires_at, peer_metadata, resume, welcome };
+        self.metrics.connects.inc();
+        self.run_at(&mut state, now, Input::Connected(new));
         Ok((connection, Receiver { queue: receiver, queued_bytes }))
     }
 
@@ -161,6 +189,7 @@ impl Switchboard {
 
     /// Tells the hub what happened.
     pub(crate) fn input(&self, input: Input) {
+        self.metrics.received(&input);
         self.run(&mut self.lock(), input);
     }
 
@@ -200,7 +229,10 @@ impl Switchboard {
     }
 
     fn run(&self, state: &mut State, input: Input) {
-        let now = self.now();
+        self.run_at(state, self.now(), input);
+    }
+
+    fn run_at(&self, state: &mut State, now: Time, input: Input) {
         state.hub.handle(now, input);
         // A broadcast is one text in many outputs: it is copied once and then shared.
         let mut shared: Option<(Arc<str>, Utf8Bytes)> = None;
@@ -222,6 +254,9 @@ impl Switchboard {
                     continue;
                 }
                 Output::Lifecycle { app, event } => {
+                    if let Lifecycle::PeerJoined { .. } = event {
+                        self.metrics.joins.inc();
+                    }
                     state.lifecycle.publish(app, event);
                     continue;
                 }
@@ -230,10 +265,12 @@ impl Switchboard {
             if is_full {
                 // Dropping the queue's sender ends the socket's task.
                 state.sockets.remove(&connection);
+                self.metrics.queue_cuts.inc();
                 tracing::info!(connection = connection.get(), "client too slow, cutting it off");
                 state.hub.handle(now, Input::Closed { connection, clean: false });
             }
         }
+        self.metrics.connections.set(state.sockets.len() as i64);
         let next = state.hub.poll_timeout();
         if next.is_some_and(|next| state.armed.is_none_or(|armed| next < armed)) {
             state.armed = next;

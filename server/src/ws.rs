@@ -27,14 +27,14 @@ use bytes::Bytes;
 use hub::{ConnectionId, Input};
 use protocol::limits::MAX_CLIENT_FRAME_SIZE;
 use protocol::{ClientFrame, CloseCode, ErrorCode, FrameError};
-use tokio::sync::mpsc;
 use tokio::time::{Instant, timeout};
 use tungstenite::error::ProtocolError;
 
 use crate::auth::{Admission, ConnectQuery, Doorkeeper, Refusal};
 use crate::config::Timing;
 use crate::limits::{CLOSE_WAIT, MAX_READ_FRAME_SIZE, READ_BUFFER_SIZE, WRITE_TIMEOUT};
-use crate::switchboard::{Outgoing, Receiver, Switchboard};
+use crate::metrics::Metrics;
+use crate::switchboard::{Outgoing, Receiver, ResumeQuery, Switchboard};
 
 /// What every socket needs.
 #[derive(Debug)]
@@ -42,8 +42,7 @@ pub(crate) struct Reception {
     pub(crate) doorkeeper: Doorkeeper,
     pub(crate) switchboard: Arc<Switchboard>,
     pub(crate) timing: Timing,
-    /// Each socket's task holds a clone, so that a shutdown can wait for the last one to go.
-    pub(crate) alive: mpsc::Sender<()>,
+    pub(crate) metrics: Arc<Metrics>,
 }
 
 /// Answers the upgrade request. Most clients that are turned away get their socket first: browsers can read a
@@ -51,6 +50,7 @@ pub(crate) struct Reception {
 pub(crate) async fn upgrade(
     State(reception): State<Arc<Reception>>,
     query: Result<Query<ConnectQuery>, QueryRejection>,
+    resume: Result<Query<ResumeQuery>, QueryRejection>,
     headers: HeaderMap,
     upgrade: WebSocketUpgrade,
 ) -> Response {
@@ -63,28 +63,33 @@ pub(crate) async fn upgrade(
     };
     if let Err(Refusal::BeforeUpgrade { status, error }) = admission {
         tracing::info!(status = status.as_u16(), error, "client turned away");
+        reception.metrics.refused_by_http(status);
         return (status, axum::Json(serde_json::json!({ "error": error }))).into_response();
     }
-    let alive = reception.alive.clone();
+    // One that cannot be read is as good as none.
+    let resume = resume.map(|Query(resume)| resume).unwrap_or_default();
     upgrade
         .read_buffer_size(READ_BUFFER_SIZE)
         // Everything is flushed at once, so nothing is gained by a buffer.
         .write_buffer_size(0)
         .max_frame_size(MAX_READ_FRAME_SIZE)
         .max_message_size(MAX_READ_FRAME_SIZE)
-        .on_upgrade(move |socket| async move {
-            serve(socket, &reception, admission).await;
-            drop(alive);
-        })
+        .on_upgrade(move |socket| async move { serve(socket, &reception, admission, resume).await })
 }
 
-async fn serve(mut socket: WebSocket, reception: &Reception, admission: Result<Admission, Refusal>) {
-    let connected = admission.and_then(|admission| reception.switchboard.connect(admission));
+async fn serve(
+    mut socket: WebSocket,
+    reception: &Reception,
+    admission: Result<Admission, Refusal>,
+    resume: ResumeQuery,
+) {
+    let connected = admission.and_then(|admission| reception.switchboard.connect(admission, &resume));
     let (connection, queue) = match connected {
         Ok(connected) => connected,
         Err(Refusal::BeforeUpgrade { .. }) => return,
         Err(Refusal::Close { code, reason }) => {
             tracing::info!(code = code.get(), reason, "client turned away");
+            reception.metrics.refused(code);
             close(&mut socket, code, reason).await;
             return;
         }
@@ -96,7 +101,10 @@ async fn serve(mut socket: WebSocket, reception: &Reception, admission: Result<A
     let clean = matches!(end, End::ClosedByClient { clean: true });
     reception.switchboard.disconnect(connection, clean);
     match end {
-        End::Close { code, reason } => close(&mut socket, code, reason).await,
+        End::Close { code, reason } => {
+            reception.metrics.closed(code);
+            close(&mut socket, code, reason).await;
+        }
         // Reading on sends our half of the closing handshake.
         End::ClosedByClient { .. } => drain(&mut socket).await,
         End::Broken => {}

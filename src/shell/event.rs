@@ -115,6 +115,8 @@ pub enum Event {
         /// The sender's metadata, where the server gives it.
         metadata: Option<String>,
     },
+    /// Some messages that peers sent to this session alone while it was away from the server are lost.
+    DataLost,
     /// A data channel is open: one of this session's, for the first time or again after `connection-reset`, or one
     /// that the peer opened.
     ChannelOpen {
@@ -209,6 +211,7 @@ impl Event {
             Self::ChannelMessage { .. } => "channel-message",
             Self::ChannelWritable { .. } => "channel-writable",
             Self::ChannelClose { .. } => "channel-close",
+            Self::DataLost => "data-lost",
             Self::RequestDone { .. } => "request-done",
             Self::ConnectionReset { .. } => "connection-reset",
             Self::NegotiationError { .. } => "negotiation-error",

@@ -61,6 +61,7 @@ pub(super) fn translate(event: Decided, shared: &Shared) -> Option<Event> {
             kind: if direct { MessageKind::Direct } else { MessageKind::Broadcast },
             metadata: metadata.map(json),
         },
+        Decided::DataLost => Event::DataLost,
         Decided::Done { request, result } => {
             view.joining = view.joining.filter(|joining| *joining != request);
             Event::RequestDone {

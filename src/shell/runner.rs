@@ -297,7 +297,7 @@ impl SessionRunner {
 
     fn signal_command(&mut self, context: &mut Context<'_>, command: SignalCommand) {
         match command {
-            SignalCommand::Connect { credential } => {
+            SignalCommand::Connect { credential, resume } => {
                 let connection = super::next_id();
                 let (key, queue) = (self.key, Arc::clone(context.queue));
                 let sink = Arc::new(move |event| {
@@ -307,7 +307,10 @@ impl SessionRunner {
                     session::ConnectCredential::Key(key) => protocol::url::Credential::Key(key),
                     session::ConnectCredential::Token(token) => protocol::url::Credential::Token(token),
                 };
-                match protocol::url::build_connect_url(&self.url, credential, None) {
+                let resume = resume
+                    .as_ref()
+                    .map(|resume| protocol::url::Resume { token: &resume.token, cursor: resume.cursor });
+                match protocol::url::build_connect_url(&self.url, credential, resume) {
                     Ok(url) => {
                         self.signal = Some((connection, self.client.connect(context.runtime, url, sink)));
                     }

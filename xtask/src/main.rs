@@ -9,11 +9,13 @@ mod header;
 mod install;
 mod lint;
 mod project;
+mod server;
 mod setup;
 mod test;
 mod web;
 mod workspace;
 
+use std::path::Path;
 use std::process::ExitCode;
 
 use install::Destination;
@@ -33,6 +35,7 @@ cargo xtask <task>
   web [build|test]      builds web/dist, or tests it in Chromium
   install --prefix P [--destdir D] [--profile NAME]
                         builds libparlor and installs it with its headers and package files
+  server [--out DIR]    builds parlor-server as one static binary into DIR (target/container) and prints its size
   ci [--list | STEP..]  runs CI's steps, all or the named ones";
 
 fn main() -> ExitCode {
@@ -60,6 +63,8 @@ fn run(arguments: &[&str]) -> Result {
         ["web"] | ["web", "build"] => web::build(),
         ["web", "test"] => web::test(),
         ["install", options @ ..] => install::run(&Destination::parse(options)?),
+        ["server"] => server::run(&project::target_dir().join("container")),
+        ["server", "--out", folder] => server::run(Path::new(folder)),
         ["ci", "--list"] => {
             ci::list();
             Ok(())

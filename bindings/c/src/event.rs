@@ -64,6 +64,8 @@ pub enum parlor_event_type {
     ParlorEventChannelWritable = 20,
     /// A data channel is closed for good, or could not be opened. [`peer_id`, `channel_id`]
     ParlorEventChannelClose = 21,
+    /// Some messages that peers sent to this session alone while it was away from the server are lost.
+    ParlorEventDataLost = 22,
 }
 
 /// The state of a session; 0 is none.
@@ -296,6 +298,7 @@ pub(crate) fn translate(event: &Event) -> parlor_event {
             metadata: lend_optional(metadata),
             ..of(tag::ParlorEventData)
         },
+        Event::DataLost => of(tag::ParlorEventDataLost),
         Event::ChannelOpen { peer, channel, label, incoming } => parlor_event {
             peer_id: peer.get(),
             channel_id: channel.get(),

@@ -75,6 +75,7 @@ const EVENT_TYPES: Table = {
         (tag::ParlorEventChannelMessage as i32, c"channel-message"),
         (tag::ParlorEventChannelWritable as i32, c"channel-writable"),
         (tag::ParlorEventChannelClose as i32, c"channel-close"),
+        (tag::ParlorEventDataLost as i32, c"data-lost"),
     ]
 };
 

@@ -44,15 +44,24 @@ pub(crate) struct LiveMember {
     pub(crate) wants_metadata: bool,
     pub(crate) sees_presence: bool,
     /// When it joined, in the hub's own count.
-    joined_at: u64,
+    pub(crate) joined_at: u64,
 }
 
 /// A member whose connection broke a moment ago. Those who knew it have not been told.
 #[derive(Debug)]
-struct Lingering {
-    until: Time,
+pub(crate) struct Lingering {
+    pub(crate) until: Time,
+    pub(crate) identity: Arc<Identity>,
+    pub(crate) joined_at: u64,
     /// When its connection broke, in the hub's own count. Members that joined later never heard of it.
     since: u64,
+}
+
+impl Lingering {
+    /// Returns whether the member knew this one.
+    pub(crate) fn is_witnessed_by(&self, member: &LiveMember) -> bool {
+        member.joined_at < self.since
+    }
 }
 
 /// A channel. It exists while it has members, live or lingering.
@@ -101,22 +110,39 @@ impl Channel {
     }
 
     /// Removes a live member.
-    pub(crate) fn leave(&mut self, peer: &str) {
-        if let Some(member) = self.live.remove(peer) {
-            self.roster_bytes -= member.identity.entry_bytes;
+    pub(crate) fn leave(&mut self, peer: &str) -> Option<LiveMember> {
+        let member = self.live.remove(peer)?;
+        self.roster_bytes -= member.identity.entry_bytes;
+        Some(member)
+    }
+
+    /// Makes a live member a lingering one.
+    pub(crate) fn linger(&mut self, peer: &Arc<str>, until: Time, since: u64) {
+        if let Some(LiveMember { identity, joined_at, .. }) = self.leave(peer) {
+            self.lingering.insert(Arc::clone(peer), Lingering { until, identity, joined_at, since });
         }
     }
 
-    /// Remembers a removed member as lingering.
-    pub(crate) fn linger(&mut self, peer: Arc<str>, until: Time, since: u64) {
-        self.lingering.insert(peer, Lingering { until, since });
+    /// Takes a lingering member out.
+    pub(crate) fn end_lingering(&mut self, peer: &str) -> Option<Lingering> {
+        self.lingering.remove(peer)
     }
 
-    /// Forgets a lingering member. Returns until when it would have lingered, and its witnesses.
-    pub(crate) fn end_lingering(&mut self, peer: &str) -> Option<(Time, Vec<ConnectionId>)> {
-        let Lingering { until, since } = self.lingering.remove(peer)?;
-        let witnesses = self.watchers().filter(|member| member.joined_at < since);
-        Some((until, witnesses.map(|member| member.connection).collect()))
+    /// Returns whether a peer is a live member.
+    pub(crate) fn is_live(&self, peer: &str) -> bool {
+        self.live.contains_key(peer)
+    }
+
+    /// Returns whether a peer is a lingering member.
+    pub(crate) fn is_lingering(&self, peer: &str) -> bool {
+        self.lingering.contains_key(peer)
+    }
+
+    /// Returns whether one member knows another, live or lingering.
+    pub(crate) fn knows(&self, member: &str, other: &str) -> bool {
+        let Some(member) = self.live.get(member) else { return false };
+        self.live.contains_key(other)
+            || self.lingering.get(other).is_some_and(|lingering| lingering.is_witnessed_by(member))
     }
 
     /// Returns the lingering members.
@@ -138,5 +164,19 @@ impl Channel {
     pub(crate) fn roster_for(&self, peer: &str) -> Vec<Member> {
         let others = self.live.values().filter(|member| &*member.identity.peer != peer);
         others.map(|member| member.identity.entry()).collect()
+    }
+
+    /// Returns the lingering members that a member knew. A member that lingered itself must not take their
+    /// absence for an end.
+    pub(crate) fn missed_by(&self, peer: &str) -> Vec<Member> {
+        let Some(member) = self.live.get(peer) else { return Vec::new() };
+        let known = self.lingering.values().filter(|lingering| lingering.is_witnessed_by(member));
+        let mut room = MAX_ROSTER_BYTES.saturating_sub(self.roster_bytes);
+        let fitting = known.take_while(|lingering| {
+            let fits = room.checked_sub(lingering.identity.entry_bytes);
+            room = fits.unwrap_or(0);
+            fits.is_some()
+        });
+        fitting.map(|lingering| lingering.identity.entry()).collect()
     }
 }

@@ -12,6 +12,9 @@ pub struct Config {
     /// How long the others are not told that a peer is gone after its socket broke. Covers a client's first
     /// reconnect attempts (0.4–0.6 s apart), and stays short because a lingering peer looks frozen.
     pub linger: Duration,
+    /// How long a client whose socket broke can go on with its session, and how long after the server's start
+    /// a client of an earlier run can keep its peer id.
+    pub resume_window: Duration,
     /// How long a snapshot waits for the pong that proves that the `ack` before it was read. Every client
     /// answers pings; the limit is for those that break RFC 6455.
     pub snapshot_wait: Duration,
@@ -33,6 +36,7 @@ impl Default for Config {
     fn default() -> Self {
         Self {
             linger: Duration::from_secs(3),
+            resume_window: Duration::from_secs(600),
             snapshot_wait: Duration::from_secs(2),
             directs_need_shared_channel: true,
             max_subscriptions: limits::MAX_SUBSCRIPTIONS,

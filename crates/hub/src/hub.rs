@@ -20,7 +20,7 @@
 //! its deadline.
 //!
 //! The rest of the state machine is in `membership` (who is in a channel), `delivery` (what goes to a
-//! connection), `requests` (what clients ask for) and `operator` (what the operator wants).
+//! connection), `session` (what outlives a socket), `requests` (what clients ask for) and `operator` (what the operator wants).
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
@@ -35,15 +35,24 @@ use crate::io::{AppId, ConnectionId, EXPIRY_MARGIN, Input, KeyId, NewConnection,
 use crate::outbox::Outbox;
 use crate::queries::Usage;
 use crate::rate::TokenBucket;
+use crate::session::{Resume, Session};
 
 /// The server's channels, presence and routing for all its sockets.
 #[derive(Debug)]
 pub struct Hub {
     pub(crate) config: Config,
+    /// Names this run of the server.
+    pub(crate) epoch: String,
+    /// When the first input came.
+    pub(crate) started: Option<Time>,
     pub(crate) apps: BTreeMap<AppId, App>,
     pub(crate) connections: BTreeMap<ConnectionId, Connection>,
     pub(crate) usage: BTreeMap<AppId, Usage>,
     pub(crate) timers: BTreeSet<(Time, Timer)>,
+    /// Peer ids that were taken over from earlier runs, for which a token is good once.
+    pub(crate) adopted: BTreeSet<(AppId, Arc<str>)>,
+    /// How many sessions wait for a socket.
+    pub(crate) absent: usize,
     /// Counts joins and breaks, to order them.
     events: u64,
     /// Numbers the gates.
@@ -59,6 +68,14 @@ pub(crate) struct App {
     pub(crate) channels: BTreeMap<Arc<str>, Channel>,
     /// Which connection each peer id belongs to.
     pub(crate) owners: BTreeMap<Arc<str>, ConnectionId>,
+    /// What outlives the sockets of those peers that can resume.
+    pub(crate) sessions: BTreeMap<Arc<str>, Session>,
+}
+
+impl App {
+    pub(crate) fn is_empty(&self) -> bool {
+        self.owners.is_empty() && self.channels.is_empty() && self.sessions.is_empty()
+    }
 }
 
 /// A live connection.
@@ -70,6 +87,8 @@ pub(crate) struct Connection {
     /// When it is closed because its credential expires.
     pub(crate) expires: Option<Time>,
     pub(crate) identity: Arc<Identity>,
+    /// Whether it goes on with the memberships of an earlier connection.
+    pub(crate) is_resumed: bool,
     pub(crate) subscriptions: BTreeSet<Arc<str>>,
     pub(crate) messages: TokenBucket,
     pub(crate) peer_messages: TokenBucket,
@@ -84,17 +103,25 @@ pub(crate) enum Timer {
     Gate { connection: ConnectionId, number: u64 },
     /// A broken peer has been waited for long enough.
     Linger { app: AppId, channel: Arc<str>, peer: Arc<str> },
+    /// A direct was kept for long enough.
+    Trim { app: AppId, peer: Arc<str> },
+    /// A session has waited for a socket for long enough.
+    Forget { app: AppId, peer: Arc<str> },
 }
 
 impl Hub {
-    /// Makes a hub without connections.
-    pub fn new(config: Config) -> Self {
+    /// Makes a hub without connections. `epoch` names this run of the server; no other run has that name.
+    pub fn new(config: Config, epoch: impl Into<String>) -> Self {
         Self {
             config,
+            epoch: epoch.into(),
+            started: None,
             apps: BTreeMap::new(),
             connections: BTreeMap::new(),
             usage: BTreeMap::new(),
             timers: BTreeSet::new(),
+            adopted: BTreeSet::new(),
+            absent: 0,
             events: 0,
             gates: 0,
             outputs: VecDeque::new(),
@@ -103,6 +130,9 @@ impl Hub {
 
     /// Takes in what happened. `now` must not go backwards. Drain [`Hub::poll`] afterwards.
     pub fn handle(&mut self, now: Time, input: Input) {
+        if now >= *self.started.get_or_insert(now) + self.config.resume_window {
+            self.adopted.clear();
+        }
         self.fire_timers(now);
         match input {
             Input::Connected(new) => self.connect(now, new),
@@ -137,7 +167,7 @@ impl Hub {
     }
 
     fn connect(&mut self, now: Time, new: NewConnection) {
-        let NewConnection { connection, app, key, grants, expires_at, peer_metadata, welcome } = new;
+        let NewConnection { connection, app, key, grants, expires_at, peer_metadata, resume, welcome } = new;
         let identity = Arc::new(Identity::new(welcome.peer_id.clone(), peer_metadata));
         let owners = &mut self.apps.entry(app).or_default().owners;
         if let Some(previous) = owners.insert(Arc::clone(&identity.peer), connection) {
@@ -152,7 +182,8 @@ impl Hub {
             key,
             grants,
             expires,
-            identity,
+            identity: Arc::clone(&identity),
+            is_resumed: matches!(resume, Some(Resume::Session { .. })),
             subscriptions: BTreeSet::new(),
             messages: TokenBucket::new(now, self.config.message_rate),
             peer_messages: TokenBucket::new(now, self.config.peer_message_rate),
@@ -161,6 +192,7 @@ impl Hub {
         self.connections.insert(connection, state);
         self.count_connected(app);
         self.reply(connection, &ServerFrame::Welcome(welcome));
+        self.begin_session(app, &identity.peer, connection, resume);
     }
 
     /// Counts one message against the connection's rate; closes the connection and returns false when it
@@ -187,6 +219,11 @@ impl Hub {
                 }
                 Timer::Gate { connection, number } => self.open_gates(connection, number),
                 Timer::Linger { app, channel, peer } => self.give_up(app, &channel, &peer),
+                Timer::Trim { app, peer } => self.trim(now, app, &peer),
+                Timer::Forget { app, peer } => {
+                    self.end_session(app, &peer);
+                    self.drop_empty_app(app);
+                }
             }
         }
     }

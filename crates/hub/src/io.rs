@@ -8,7 +8,7 @@ use protocol::{ClientFrame, CloseCode, FrameError, Map, Welcome};
 use serde_json::Value;
 use units::Time;
 
-use crate::Grants;
+use crate::{Grants, Resume};
 
 /// A tenant. Channels and peers of different apps never meet.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -18,6 +18,11 @@ impl AppId {
     /// Wraps a number that the caller keeps unique.
     pub const fn new(value: u64) -> Self {
         Self(value)
+    }
+
+    /// Returns the number.
+    pub const fn get(self) -> u64 {
+        self.0
     }
 }
 
@@ -79,6 +84,8 @@ pub struct NewConnection {
     pub expires_at: Option<Time>,
     /// What other peers get to see about this one.
     pub peer_metadata: Option<Map>,
+    /// What it goes on with, as [`Hub::resumption`](crate::Hub::resumption) has said.
+    pub resume: Option<Resume>,
     /// The first frame of the connection. Its peer id is the connection's peer id.
     pub welcome: Welcome,
 }

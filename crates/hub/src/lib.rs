@@ -18,6 +18,7 @@ mod pattern;
 mod queries;
 mod rate;
 mod requests;
+mod session;
 
 pub use config::Config;
 pub use grants::{Action, Actions, Grants};
@@ -26,3 +27,4 @@ pub use io::{AppId, ConnectionId, EXPIRY_MARGIN, Input, KeyId, Lifecycle, NewCon
 pub use pattern::{Pattern, PatternError};
 pub use queries::Usage;
 pub use rate::Rate;
+pub use session::{Claim, Resume};

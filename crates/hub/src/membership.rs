@@ -5,7 +5,7 @@ use std::sync::Arc;
 use protocol::{CloseCode, Member, ServerFrame};
 use units::Time;
 
-use crate::channel::Channel;
+use crate::channel::{Channel, Lingering};
 use crate::hub::{Hub, Timer};
 use crate::io::{AppId, ConnectionId, Lifecycle, Output};
 use crate::outbox::About;
@@ -39,6 +39,11 @@ impl Hub {
         {
             app.owners.remove(peer);
         }
+        if clean {
+            self.end_session(gone.app, peer);
+        } else {
+            self.suspend_session(now, gone.app, peer);
+        }
         let lingers = !clean && !self.config.linger.is_zero();
         for channel in &gone.subscriptions {
             if lingers {
@@ -56,6 +61,7 @@ impl Hub {
         channel.leave(peer);
         let watchers: Vec<ConnectionId> = channel.watchers().map(|member| member.connection).collect();
         self.send_presence(&watchers, name, Vec::new(), vec![Self::bare(peer)]);
+        self.drop_kept(app, name, peer, true);
         self.left_for_good(app, name, peer);
     }
 
@@ -64,28 +70,43 @@ impl Hub {
         let since = self.next_event();
         let until = now + self.config.linger;
         let Some(channel) = self.channel_mut(app, name) else { return };
-        channel.leave(peer);
-        channel.linger(Arc::clone(peer), until, since);
+        channel.linger(peer, until, since);
         let timer = Timer::Linger { app, channel: Arc::clone(name), peer: Arc::clone(peer) };
         self.timers.insert((until, timer));
     }
 
-    /// Tells those who knew a lingering peer that it is gone, and returns whether it lingered.
-    pub(crate) fn end_lingering(&mut self, app: AppId, name: &Arc<str>, peer: &Arc<str>) -> bool {
-        let Some((until, witnesses)) =
-            self.channel_mut(app, name).and_then(|channel| channel.end_lingering(peer))
-        else {
-            return false;
-        };
+    /// Takes a peer's lingering membership out, without telling anyone.
+    pub(crate) fn end_lingering(
+        &mut self,
+        app: AppId,
+        name: &Arc<str>,
+        peer: &Arc<str>,
+    ) -> Option<Lingering> {
+        let lingering = self.channel_mut(app, name)?.end_lingering(peer)?;
         let timer = Timer::Linger { app, channel: Arc::clone(name), peer: Arc::clone(peer) };
-        self.timers.remove(&(until, timer));
+        self.timers.remove(&(lingering.until, timer));
+        Some(lingering)
+    }
+
+    /// Tells those who knew a lingering peer that it is gone.
+    pub(crate) fn tell_witnesses(
+        &mut self,
+        app: AppId,
+        name: &Arc<str>,
+        peer: &Arc<str>,
+        lingering: &Lingering,
+    ) {
+        let Some(channel) = self.channel_mut(app, name) else { return };
+        let witnesses = channel.watchers().filter(|member| lingering.is_witnessed_by(member));
+        let witnesses: Vec<ConnectionId> = witnesses.map(|member| member.connection).collect();
         self.send_presence(&witnesses, name, Vec::new(), vec![Self::bare(peer)]);
-        true
     }
 
     /// Ends the membership of a lingering peer that will not come back, or has been waited for long enough.
     pub(crate) fn give_up(&mut self, app: AppId, name: &Arc<str>, peer: &Arc<str>) {
-        if self.end_lingering(app, name, peer) {
+        if let Some(lingering) = self.end_lingering(app, name, peer) {
+            self.tell_witnesses(app, name, peer, &lingering);
+            self.drop_kept(app, name, peer, false);
             self.left_for_good(app, name, peer);
             self.drop_empty_app(app);
         }
@@ -106,7 +127,7 @@ impl Hub {
     }
 
     pub(crate) fn drop_empty_app(&mut self, app: AppId) {
-        if self.apps.get(&app).is_some_and(|app| app.owners.is_empty() && app.channels.is_empty()) {
+        if self.apps.get(&app).is_some_and(|app| app.is_empty()) {
             self.apps.remove(&app);
         }
     }

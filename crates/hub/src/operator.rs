@@ -27,6 +27,7 @@ impl Hub {
         if let Some(connection) = owner {
             self.throw_out(now, connection, CloseCode::ADMIN_DISCONNECT, "removed by the operator");
         }
+        self.end_session(app, peer);
         let Some(channels) = self.apps.get(&app).map(|app| &app.channels) else { return };
         let absent_from: Vec<(Arc<str>, Arc<str>)> = channels
             .iter()
@@ -37,6 +38,7 @@ impl Hub {
         for (name, peer) in absent_from {
             self.give_up(app, &name, &peer);
         }
+        self.drop_empty_app(app);
     }
 
     pub(crate) fn revoke(&mut self, now: Time, app: AppId, key: &KeyId) {
@@ -73,6 +75,7 @@ impl Hub {
         }
         self.connections.clear();
         self.timers.clear();
+        self.absent = 0;
         self.nobody_is_connected();
     }
 }

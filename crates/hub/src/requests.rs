@@ -38,10 +38,15 @@ impl Hub {
                 self.answer(connection, request_id, outcome);
             }
             ClientFrame::Send { to, data, request_id } => {
-                let outcome = self.send(connection, &to, data);
+                let outcome = self.send(now, connection, &to, data);
                 self.answer(connection, request_id, outcome);
             }
-            ClientFrame::Ping { .. } => self.reply(connection, &ServerFrame::Pong),
+            ClientFrame::Ping { cursor, .. } => {
+                if let Some(cursor) = cursor {
+                    self.confirm(connection, cursor);
+                }
+                self.reply(connection, &ServerFrame::Pong);
+            }
         }
     }
 
@@ -85,30 +90,38 @@ impl Hub {
         }
         // Everyone reads the ack first, in a read of its own: the snapshot waits for the pong.
         self.answer(connection, request_id, Ok(()));
-        let joined_at = self.next_event();
+        let now_event = self.next_event();
         let Some(state) = self.connections.get(&connection) else { return };
-        let (app_id, identity) = (state.app, Arc::clone(&state.identity));
+        let (app_id, identity, is_resumed) = (state.app, Arc::clone(&state.identity), state.is_resumed);
         let sees_presence = state.grants.actions.contains(Action::Presence);
         let known_name = state.subscriptions.get(channel).cloned();
         let is_new = known_name.is_none();
         let name = known_name.unwrap_or_else(|| channel.into());
 
-        let mut is_news = false;
-        if is_new {
+        let absence = if is_new { self.end_lingering(app_id, &name, &identity.peer) } else { None };
+        let is_news = is_new && absence.is_none();
+        // A session that goes on was never away for those who knew its peer as it still is.
+        let unnoticed =
+            absence.as_ref().filter(|absence| is_resumed && absence.identity.metadata == identity.metadata);
+        if let (Some(absence), None) = (&absence, unnoticed) {
             // Two frames, `left` and then `joined`: clients that find an id in both lists of one lose it.
-            is_news = !self.end_lingering(app_id, &name, &identity.peer);
+            self.tell_witnesses(app_id, &name, &identity.peer, absence);
         }
         let channels = &mut self.apps.entry(app_id).or_default().channels;
         let opens = !channels.contains_key(&name);
         let channel = channels.entry(Arc::clone(&name)).or_default();
-        let roster = channel.roster_for(&identity.peer);
         if is_new {
-            let others: Vec<ConnectionId> = channel.watchers().map(|member| member.connection).collect();
+            let strangers = channel
+                .watchers()
+                .filter(|member| unnoticed.is_none_or(|absence| !absence.is_witnessed_by(member)))
+                .map(|member| member.connection)
+                .collect::<Vec<_>>();
+            let joined_at = unnoticed.map_or(now_event, |absence| absence.joined_at);
             channel.join(connection, Arc::clone(&identity), wants_metadata, sees_presence, joined_at);
             if let Some(state) = self.connections.get_mut(&connection) {
                 state.subscriptions.insert(Arc::clone(&name));
             }
-            self.send_presence(&others, &name, vec![identity.entry()], Vec::new());
+            self.send_presence(&strangers, &name, vec![identity.entry()], Vec::new());
         } else if let Some(member) = channel.member_mut(&identity.peer) {
             member.wants_metadata = wants_metadata;
         }
@@ -121,7 +134,15 @@ impl Hub {
             self.happened(app_id, Lifecycle::PeerJoined { channel, peer, metadata });
         }
         if sees_presence {
+            let Some(channel) = self.channel_mut(app_id, &name) else { return };
+            let mut roster = channel.roster_for(&identity.peer);
+            if is_resumed {
+                roster.extend(channel.missed_by(&identity.peer));
+            }
             self.deliver_snapshot(now, connection, &name, roster);
+        }
+        if is_resumed {
+            self.flush_directs(app_id, &identity.peer);
         }
     }
 
@@ -143,8 +164,12 @@ impl Hub {
 
     fn unsubscribe(&mut self, connection: ConnectionId, channel: &str) {
         let Some(state) = self.connections.get_mut(&connection) else { return };
-        let Some(name) = state.subscriptions.take(channel) else { return };
         let (app, peer) = (state.app, Arc::clone(&state.identity.peer));
+        let Some(name) = state.subscriptions.take(channel) else {
+            // Whoever came back to leave need not be waited for.
+            self.give_up(app, &channel.into(), &peer);
+            return;
+        };
         self.leave(app, &name, &peer);
         self.drop_void_frames(connection, &name);
     }
@@ -195,7 +220,7 @@ impl Hub {
         }
     }
 
-    fn send(&mut self, connection: ConnectionId, to: &str, data: Value) -> Result<(), Refusal> {
+    fn send(&mut self, now: Time, connection: ConnectionId, to: &str, data: Value) -> Result<(), Refusal> {
         let Some(state) = self.connections.get(&connection) else { return Ok(()) };
         if !state.grants.actions.contains(Action::Send) {
             return Err((ErrorCode::ActionNotPermitted, "the credential does not allow `send`"));
@@ -204,26 +229,39 @@ impl Hub {
             return Err((ErrorCode::InvalidPeerId, "a peer cannot send to itself"));
         }
         let not_found = (ErrorCode::PeerNotFound, "no such peer in a channel of yours");
-        let owners = self.apps.get(&state.app).map(|app| &app.owners);
-        let receiver = owners.and_then(|owners| owners.get(to)).copied().ok_or(not_found)?;
+        let (app, identity) = (state.app, Arc::clone(&state.identity));
+        let receiver = self.connection_of(app, to);
+        let is_kept = self.keeps_directs(now, app, to);
+        if receiver.is_none() && !is_kept {
+            return Err(not_found);
+        }
         let mut through = Vec::new();
         if self.config.directs_need_shared_channel {
-            through = self.shared_channels(state, receiver);
+            through = self.shared_channels(state, to, is_kept);
             if through.is_empty() {
                 return Err(not_found);
             }
         }
-        let identity = Arc::clone(&state.identity);
         let from = identity.peer.to_string();
-        let frame =
-            ServerFrame::Direct { from, data, from_metadata: identity.metadata.clone(), cursor: None };
-        self.deliver(receiver, &frame.to_json().into(), About::Direct { through });
+        let from_metadata = identity.metadata.clone();
+        let text = ServerFrame::Direct { from, data, from_metadata, cursor: None }.to_json().into();
+        match receiver {
+            Some(receiver) if !is_kept => self.deliver(receiver, &text, About::Direct { through }),
+            _ => self.keep(now, app, to, &identity.peer, text, through),
+        }
         Ok(())
     }
 
-    fn shared_channels(&self, sender: &Connection, receiver: ConnectionId) -> Vec<Arc<str>> {
-        let Some(receiver) = self.connections.get(&receiver) else { return Vec::new() };
-        sender.subscriptions.intersection(&receiver.subscriptions).cloned().collect()
+    /// Returns the channels through which a sender knows a peer. One that lingers counts when directs are kept
+    /// for it: it is known to the sender, and may come back to the channel.
+    fn shared_channels(&self, sender: &Connection, to: &str, may_linger: bool) -> Vec<Arc<str>> {
+        let Some(app) = self.apps.get(&sender.app) else { return Vec::new() };
+        let is_shared = |name: &&Arc<str>| {
+            app.channels.get(*name).is_some_and(|channel| {
+                channel.is_live(to) || may_linger && channel.knows(&sender.identity.peer, to)
+            })
+        };
+        sender.subscriptions.iter().filter(is_shared).cloned().collect()
     }
 }
 

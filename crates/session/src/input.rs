@@ -225,9 +225,9 @@ pub enum LinkState {
     Connecting,
     /// Packets flow.
     Connected,
-    /// Packets stopped; this may heal by itself.
+    /// The other side does not answer any more; this may heal by itself at any time.
     Disconnected,
-    /// ICE gave up; only a restart helps.
+    /// No path was found in time, though the search goes on.
     Failed,
     /// Closed by either side.
     Closed,

@@ -36,7 +36,8 @@ pub use config::{Config, Credential, ReconnectPolicy};
 pub use ids::FIRST_SESSION_ID;
 pub use input::{Command, Input, LinkEvent, LinkState, LocalStream, LocalTrack, SignalEvent};
 pub use output::{
-    ConnectCredential, Event, LinkCommand, Output, PeerState, RequestError, SessionState, SignalCommand,
+    ConnectCredential, Event, LinkCommand, Output, PeerState, RequestError, Resume, SessionState,
+    SignalCommand,
 };
 pub use peer::CAP_KEEP_LINK;
 pub use session::Session;

@@ -36,6 +36,8 @@ pub enum SignalCommand {
     Connect {
         /// What to prove oneself with.
         credential: ConnectCredential,
+        /// The session to go on with.
+        resume: Option<Resume>,
     },
     /// Sends a text frame.
     Send(String),
@@ -55,6 +57,15 @@ pub enum ConnectCredential {
     Key(Secret),
     /// A token.
     Token(Secret),
+}
+
+/// What asks the server to go on with a session.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Resume {
+    /// The token of the last welcome.
+    pub token: Secret,
+    /// The highest cursor that was read, zero for none.
+    pub cursor: u64,
 }
 
 /// What a link shall do.
@@ -248,6 +259,8 @@ pub enum Event {
         /// The sender's metadata, where the server gives it.
         metadata: Option<Map>,
     },
+    /// Some messages that were sent to this session alone while it was away are lost.
+    DataLost,
     /// A request has ended.
     Done {
         /// The request.

@@ -61,6 +61,8 @@ pub(crate) struct Peer {
     state: PeerState,
     /// Whether the link is about to be replaced or was: hides everything before its being connected.
     resetting: bool,
+    /// Whether a message to the peer may have been lost with the signalling.
+    message_lost: bool,
     leave_at: Option<Time>,
     replace_at: Option<Time>,
     announced: Option<Parlor>,
@@ -92,6 +94,7 @@ impl Peer {
             link_state: LinkState::New,
             state: PeerState::Idle,
             resetting: false,
+            message_lost: false,
             leave_at: None,
             replace_at: None,
             announced: None,
@@ -299,20 +302,28 @@ impl Peer {
         }
     }
 
-    /// Our own signalling is lost.
-    pub(crate) fn signalling_lost(&mut self, context: &mut Context<'_>) {
-        if self.state != PeerState::Idle && !self.link_outlives_signalling() {
+    /// Our own signalling is lost; `resumable` says that the server may keep our place. A link that both sides keep
+    /// shows itself as it is.
+    pub(crate) fn signalling_lost(&mut self, context: &mut Context<'_>, resumable: bool) {
+        let kept = self.keeps_link() || (resumable && self.is_sound());
+        if self.state != PeerState::Idle && !kept {
             self.resetting = true;
             self.show(context, PeerState::Reconnecting);
         }
     }
 
-    /// Our own signalling is back and the peer is still there; our own id may have changed.
-    pub(crate) fn stayed(&mut self, context: &mut Context<'_>, own_id: &str, same_id: bool) {
+    /// A message to the peer was not acknowledged before signalling was lost.
+    pub(crate) fn message_may_be_lost(&mut self) {
+        self.message_lost = true;
+    }
+
+    /// Our own signalling is back and the peer is still there; our own id may have changed. `resumed` says that the
+    /// server kept our place, so that the peer noticed nothing.
+    pub(crate) fn stayed(&mut self, context: &mut Context<'_>, own_id: &str, same_id: bool, resumed: bool) {
         self.leave_at = None;
         self.polite = own_id < self.wire_id.as_str();
         let unused = self.state == PeerState::Idle && self.identity.is_none();
-        if same_id && (unused || self.link_outlives_signalling()) {
+        if same_id && (unused || self.link_outlives_signalling() || (resumed && self.is_sound())) {
             self.resume(context);
         } else {
             self.replace_link(context);
@@ -321,6 +332,7 @@ impl Peer {
 
     fn resume(&mut self, context: &mut Context<'_>) {
         self.resetting = false;
+        self.message_lost = false;
         self.told.clear();
         self.show_link(context);
         self.recovery.resume(context.now);
@@ -328,12 +340,20 @@ impl Peer {
         self.perform(context);
     }
 
+    /// Returns whether link and negotiation are whole as far as we know, so that both sides can go on with them.
+    fn is_sound(&self) -> bool {
+        self.link_state == LinkState::Connected && !self.message_lost
+    }
+
+    /// Returns whether the link is healthy, and the peer, too, keeps it without signalling.
     fn link_outlives_signalling(&self) -> bool {
-        self.link_state == LinkState::Connected
-            && self
-                .announced
-                .as_ref()
-                .is_some_and(|parlor| parlor.caps.iter().any(|cap| cap == CAP_KEEP_LINK))
+        self.link_state == LinkState::Connected && self.keeps_link()
+    }
+
+    /// Returns whether the peer keeps a healthy link when signalling is lost, and repeats what may be lost.
+    fn keeps_link(&self) -> bool {
+        let caps = self.announced.iter().flat_map(|parlor| &parlor.caps);
+        caps.into_iter().any(|cap| cap == CAP_KEEP_LINK)
     }
 
     fn offer_received(&mut self, context: &mut Context<'_>, sdp: String) {
@@ -440,6 +460,7 @@ impl Peer {
         self.link = context.ids.link();
         self.link_state = LinkState::New;
         self.resetting = self.state != PeerState::Idle;
+        self.message_lost = false;
         self.replace_at = None;
         self.identity = None;
         self.negotiation = Negotiation::new(context.now, self.polite, self.negotiation.last());
@@ -468,9 +489,9 @@ impl Peer {
                 self.recovery.link_connected();
                 self.negotiation.link_connected(context.now, context.up);
             }
-            LinkState::Failed => self.recovery.link_failed(context.now),
+            LinkState::Disconnected | LinkState::Failed => self.recovery.link_lost(context.now),
             LinkState::Closed => self.replace_at = Some(context.now + REPLACE_DELAY),
-            LinkState::New | LinkState::Connecting | LinkState::Disconnected => {}
+            LinkState::New | LinkState::Connecting => {}
         }
         self.show_link(context);
     }
@@ -479,6 +500,8 @@ impl Peer {
         let state = match self.link_state {
             _ if self.resetting => PeerState::Reconnecting,
             LinkState::New => return,
+            // A lost peer is reconnecting until it is connected.
+            LinkState::Connecting if self.state == PeerState::Reconnecting => return,
             LinkState::Connecting => PeerState::Connecting,
             LinkState::Connected => PeerState::Connected,
             LinkState::Disconnected | LinkState::Failed | LinkState::Closed => PeerState::Reconnecting,

@@ -1,6 +1,6 @@
-//! Bringing a failed link back: the ladder of ICE restarts.
+//! Bringing a lost link back: the ladder of ICE restarts.
 //!
-//! * Inputs: the link failed or connected; a restart was answered, not answered or failed; the peer offered.
+//! * Inputs: the link was lost or connected; a restart was answered, not answered or failed; the peer offered.
 //! * Outputs: a restart is due; or, once, the ladder is exhausted.
 //! * States: off → waiting (for a step's time) → started (its offer is under way) → waiting …; exhausted.
 //!
@@ -64,7 +64,7 @@ impl Recovery {
         self.steps = 0;
     }
 
-    pub(crate) fn link_failed(&mut self, now: Time) {
+    pub(crate) fn link_lost(&mut self, now: Time) {
         match self.state {
             State::Off => self.wait(now),
             State::Waiting { at } => {
@@ -136,7 +136,7 @@ mod tests {
     fn the_ladder_has_nine_steps_and_says_once_that_it_is_exhausted() {
         let mut recovery = Recovery::new(false);
         let mut now = Time::from_millis(1000);
-        recovery.link_failed(now);
+        recovery.link_lost(now);
         let mut pauses = Vec::new();
         loop {
             let at = recovery.poll_timeout().unwrap();
@@ -149,7 +149,7 @@ mod tests {
             }
         }
         assert_eq!(pauses, [0, 1, 2, 4, 8, 16, 30, 30, 30, 0]);
-        recovery.link_failed(now);
+        recovery.link_lost(now);
         recovery.restart_failed(now);
         assert_eq!((recovery.poll_timeout(), recovery.handle_timeout(now)), (None, Due::Nothing));
     }
@@ -157,19 +157,19 @@ mod tests {
     #[test]
     fn a_connected_link_starts_the_ladder_from_below_again() {
         let mut recovery = Recovery::new(false);
-        recovery.link_failed(Time::ZERO);
+        recovery.link_lost(Time::ZERO);
         recovery.handle_timeout(Time::ZERO);
         recovery.restart_failed(Time::ZERO);
         recovery.link_connected();
         assert_eq!(recovery.poll_timeout(), None);
-        recovery.link_failed(Time::from_millis(5));
+        recovery.link_lost(Time::from_millis(5));
         assert_eq!(recovery.poll_timeout(), Some(Time::from_millis(5)));
     }
 
     #[test]
     fn the_polite_side_waits_a_little_and_yields_to_the_peers_offer() {
         let mut recovery = Recovery::new(true);
-        recovery.link_failed(Time::ZERO);
+        recovery.link_lost(Time::ZERO);
         assert_eq!(recovery.poll_timeout(), Some(Time::from_millis(400)));
         recovery.negotiated(Time::from_millis(100));
         assert_eq!(recovery.poll_timeout(), Some(Time::from_millis(30_100)));
@@ -178,17 +178,17 @@ mod tests {
     #[test]
     fn a_link_that_fails_again_after_an_answer_takes_the_next_step_soon() {
         let mut recovery = Recovery::new(false);
-        recovery.link_failed(Time::ZERO);
+        recovery.link_lost(Time::ZERO);
         assert_eq!(recovery.handle_timeout(Time::ZERO), Due::Restart);
         recovery.negotiated(Time::from_millis(50));
-        recovery.link_failed(Time::from_millis(3000));
+        recovery.link_lost(Time::from_millis(3000));
         assert_eq!(recovery.poll_timeout(), Some(Time::from_millis(4000)));
     }
 
     #[test]
     fn a_restart_that_was_under_way_when_signalling_was_lost_is_made_again() {
         let mut recovery = Recovery::new(false);
-        recovery.link_failed(Time::ZERO);
+        recovery.link_lost(Time::ZERO);
         recovery.handle_timeout(Time::ZERO);
         recovery.resume(Time::from_millis(700));
         assert_eq!(recovery.poll_timeout(), Some(Time::from_millis(1700)));

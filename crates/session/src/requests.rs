@@ -25,8 +25,8 @@ pub(crate) enum Purpose {
     App(RequestId),
     /// A description for a peer.
     Description(PeerId),
-    /// Something that heals or does not matter when it is lost.
-    Background,
+    /// A candidate or metadata for a peer.
+    Detail(PeerId),
 }
 
 #[derive(Debug)]
@@ -115,7 +115,7 @@ mod tests {
         let mut requests = Requests::default();
         let first = requests.open(Time::ZERO, APP).unwrap();
         for _ in 1..MAX_OPEN {
-            requests.open(Time::ZERO, Purpose::Background).unwrap();
+            requests.open(Time::ZERO, Purpose::Subscribe).unwrap();
         }
         assert_eq!(requests.open(Time::ZERO, APP), None);
         requests.settle(&first);

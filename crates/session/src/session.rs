@@ -15,7 +15,8 @@ mod server;
 use std::collections::BTreeMap;
 
 use protocol::ice::IceServer;
-use protocol::{ClientFrame, ErrorCode};
+use protocol::{ClientFrame, ErrorCode, Map};
+use serde_json::Value;
 use units::{LinkId, PeerId, RequestId, Time};
 
 use crate::ids::Ids;
@@ -44,10 +45,22 @@ pub struct Session {
     extra_ice_servers: Vec<IceServer>,
     /// Whether our own id changed since we were last in the channel.
     own_id_changed: bool,
+    /// Whether the server kept our place since we were last in the channel, and every message for us.
+    resumed: bool,
+    /// Messages that the server kept for us, until we are in the channel again.
+    kept: Vec<Direct>,
     /// The join under way.
     join: Option<RequestId>,
     /// The leaves under way; the first one began it.
     leaves: Vec<RequestId>,
+}
+
+/// A message for this session alone.
+#[derive(Debug)]
+struct Direct {
+    from: String,
+    data: Value,
+    metadata: Option<Map>,
 }
 
 /// What the session and all its peers work with.
@@ -95,6 +108,8 @@ impl Session {
             },
             extra_ice_servers: config.extra_ice_servers,
             own_id_changed: false,
+            resumed: false,
+            kept: Vec::new(),
             join: None,
             leaves: Vec::new(),
         }
@@ -210,15 +225,23 @@ impl Session {
             {
                 self.with_peer(now, peer, |peer, context| peer.report(context, error.to_string()));
             }
-            (Purpose::Description(_) | Purpose::Background, _) => {}
+            (Purpose::Description(_) | Purpose::Detail(_), _) => {}
         }
     }
 
     /// Ends all requests to the server, whose fate is not known.
     fn settle_all(&mut self, code: &str, message: &str) {
         for purpose in self.common.wire.requests.take_all() {
-            if let Purpose::App(request) = purpose {
-                self.common.wire.done(request, Err(RequestError::new(code, message)));
+            match purpose {
+                Purpose::App(request) => {
+                    self.common.wire.done(request, Err(RequestError::new(code, message)));
+                }
+                Purpose::Description(peer) | Purpose::Detail(peer) => {
+                    if let Some(peer) = self.peers.get_mut(&peer) {
+                        peer.message_may_be_lost();
+                    }
+                }
+                Purpose::Subscribe => {}
             }
         }
     }

@@ -18,7 +18,8 @@ use crate::backoff::Backoff;
 use crate::ids::Ids;
 use crate::wire::Wire;
 use crate::{
-    Config, ConnectCredential, Credential, Event, ReconnectPolicy, RequestError, SignalCommand, SignalEvent,
+    Config, ConnectCredential, Credential, Event, ReconnectPolicy, RequestError, Resume, SignalCommand,
+    SignalEvent,
 };
 
 /// How long the app may take to provide a token.
@@ -74,6 +75,8 @@ pub(crate) struct Signalling {
     backoff: Backoff,
     state: State,
     welcomed: bool,
+    /// What the server gave us to go on with this session, if it can.
+    resume: Option<Resume>,
 }
 
 impl Signalling {
@@ -84,12 +87,19 @@ impl Signalling {
             backoff: Backoff::new(config.reconnect, config.seed),
             state: State::Idle,
             welcomed: false,
+            resume: None,
         }
+    }
+
+    /// Returns whether the server may let us go on with this session on another connection.
+    pub(crate) fn can_resume(&self) -> bool {
+        self.resume.is_some()
     }
 
     /// Starts a connection of which nothing is known yet.
     pub(crate) fn connect(&mut self, now: Time, ids: &mut Ids, wire: &mut Wire) {
         self.welcomed = false;
+        self.resume = None;
         self.backoff.reset();
         self.attempt(now, ids, wire);
     }
@@ -101,6 +111,7 @@ impl Signalling {
             wire.signal(SignalCommand::Close { code: CloseCode::NORMAL.get(), reason: "leaving" });
         }
         self.state = if live { State::Closing { by: now + CLOSE_TIMEOUT } } else { State::Idle };
+        self.resume = None;
         wire.up = false;
         live
     }
@@ -178,7 +189,8 @@ impl Signalling {
             }
             State::Open { since, heard, .. } => {
                 self.state = State::Open { since, heard, pinged: now };
-                wire.frame(&ClientFrame::Ping { request_id: None, cursor: None });
+                let cursor = self.resume.as_ref().map(|resume| resume.cursor);
+                wire.frame(&ClientFrame::Ping { request_id: None, cursor });
                 None
             }
             State::Waiting { .. } => {
@@ -218,7 +230,7 @@ impl Signalling {
 
     fn open(&mut self, now: Time, credential: ConnectCredential, wire: &mut Wire) {
         self.state = State::Opening { welcome_by: now + WELCOME_TIMEOUT };
-        wire.signal(SignalCommand::Connect { credential });
+        wire.signal(SignalCommand::Connect { credential, resume: self.resume.clone() });
     }
 
     fn heard(&mut self, now: Time, text: &str, wire: &mut Wire) -> Option<Notice> {
@@ -236,10 +248,40 @@ impl Signalling {
                 self.backoff.reset();
                 wire.up = true;
                 wire.set_max_data(welcome.max_message_size);
+                self.renew_resume(&welcome, wire);
                 Some(Notice::Welcomed(welcome))
             }
             (ServerFrame::Welcome(_) | ServerFrame::Pong, _) | (_, State::Opening { .. }) => None,
-            (frame, _) => Some(Notice::Frame(frame)),
+            (frame, _) => self.take_cursor(&frame).then_some(Notice::Frame(frame)),
+        }
+    }
+
+    /// Takes what the server gives us to come back with, and says that we can.
+    fn renew_resume(&mut self, welcome: &Welcome, wire: &mut Wire) {
+        let read = self.resume.take().map_or(0, |resume| resume.cursor);
+        let cursor = if welcome.resumed { read } else { 0 };
+        if let Some(token) = welcome.resume.clone() {
+            self.resume = Some(Resume { token, cursor });
+            if !welcome.resumed {
+                wire.frame(&ClientFrame::Ping { request_id: None, cursor: Some(cursor) });
+            }
+        }
+    }
+
+    /// Notes how far we have read; returns false for what was read before.
+    fn take_cursor(&mut self, frame: &ServerFrame) -> bool {
+        let Some(resume) = &mut self.resume else { return true };
+        match *frame {
+            ServerFrame::Direct { cursor: Some(cursor), .. } => {
+                let is_new = cursor > resume.cursor;
+                resume.cursor = resume.cursor.max(cursor);
+                is_new
+            }
+            ServerFrame::Gap { cursor } => {
+                resume.cursor = cursor;
+                true
+            }
+            _ => true,
         }
     }
 

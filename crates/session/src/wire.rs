@@ -83,7 +83,7 @@ impl Wire {
         self.check_size(&data)?;
         let purpose = match message {
             PeerMessage::Description { .. } => Purpose::Description(peer),
-            PeerMessage::Candidate(_) | PeerMessage::TrackMetadata { .. } => Purpose::Background,
+            PeerMessage::Candidate(_) | PeerMessage::TrackMetadata { .. } => Purpose::Detail(peer),
         };
         let request_id = self.requests.open(now, purpose);
         self.frame(&ClientFrame::Send { to: to.to_owned(), data, request_id });

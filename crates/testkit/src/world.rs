@@ -103,7 +103,7 @@ impl World {
             now: Time::from_millis(1000),
             network: Network::new(random.bits(), config.path),
             signalling: Signalling::new(config.signalling_delay),
-            hub: Hub::new(config.hub.clone()),
+            hub: Hub::new(config.hub.clone(), "first"),
             random,
             config,
             server_up: true,
@@ -240,7 +240,7 @@ impl World {
     /// Stops the server as if its process were killed: all connections break, and all it knew is gone.
     pub fn stop_server(&mut self) {
         self.server_up = false;
-        self.hub = Hub::new(self.config.hub.clone());
+        self.hub = Hub::new(self.config.hub.clone(), format!("after {:?}", self.now));
         for (connection, node) in std::mem::take(&mut self.connections) {
             self.break_connection(node, connection);
         }

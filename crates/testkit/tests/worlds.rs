@@ -272,17 +272,42 @@ fn with_a_new_id_after_a_broken_connection_the_call_is_rebuilt() {
 }
 
 #[test]
-fn a_path_that_was_cut_for_a_while_is_found_again() {
-    let (mut world, nodes) = call(config(13), 2, Identity::Stable);
-    assert_mesh(&mut world, &nodes, SECOND);
-    let (one, other) = (world.address(nodes[0]), world.address(nodes[1]));
-    world.network().cut(one, other);
-    world.run_for(45 * SECOND);
-    assert_eq!(world.connected_peers(nodes[0]), 0, "{}", describe(&world, &nodes));
-    world.network().heal();
-    let healed = world.run_until(60 * SECOND, |world| is_mesh(world, &nodes));
-    assert!(healed, "{}", describe(&world, &nodes));
-    assert_media(&mut world, &nodes, 50);
+fn a_path_that_was_cut_is_missed_within_a_second_and_found_again_soon_after_it_is_back() {
+    for (seed, seconds, signalling) in [(13, 3, true), (14, 45, true), (15, 300, true), (16, 20, false)] {
+        let (mut world, nodes) = call(config(seed), 2, Identity::Stable);
+        assert_mesh(&mut world, &nodes, SECOND);
+        world.set_media(true);
+        world.run_for(2 * SECOND);
+        if !signalling {
+            world.stop_server();
+        }
+        let (one, other) = (world.address(nodes[0]), world.address(nodes[1]));
+        world.network().cut(one, other);
+        // What is under way still arrives.
+        world.run_for(SECOND + Duration::from_millis(100));
+        assert!(nodes.iter().all(|&node| world.connected_peers(node) == 0), "{}", describe(&world, &nodes));
+        world.run_for(seconds * SECOND);
+        world.network().heal();
+        let back = |world: &World| nodes.iter().all(|&node| world.connected_peers(node) == 1);
+        assert!(world.run_until(Duration::from_millis(1_500), back), "{}", describe(&world, &nodes));
+        assert_eq!(resets(&world, &nodes), 0, "the link was kept");
+        world.set_media(false);
+        world.run_for(SECOND);
+        assert_media(&mut world, &nodes, 50);
+    }
+}
+
+#[test]
+fn a_muted_call_is_not_taken_for_a_lost_one() {
+    let (mut world, nodes) = call(config(17), 3, Identity::Stable);
+    assert_mesh(&mut world, &nodes, 3 * SECOND);
+    let changes = |world: &World| {
+        let state = |event: &Event| matches!(event, Event::PeerStateChanged { .. });
+        nodes.iter().map(|&node| count(world, node, state)).sum::<usize>()
+    };
+    let before = changes(&world);
+    world.run_for(120 * SECOND);
+    assert_eq!(changes(&world), before, "{}", describe(&world, &nodes));
 }
 
 #[test]

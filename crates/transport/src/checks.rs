@@ -19,15 +19,20 @@ const FAST: Duration = Duration::from_millis(10);
 const FAST_PHASE: Duration = Duration::from_millis(500);
 /// Between checks afterwards (RFC 8445 section 14.2 paces at 50 ms).
 const SLOW: Duration = Duration::from_millis(50);
-/// Checks that a pair gets before it counts as dead: 50 fast ones and 300 slow ones are 15 s, and leave room
-/// for those that arrivals set off.
-pub(crate) const ATTEMPTS: u16 = 350;
+/// How long a search may take before it has failed. It goes on all the same, for a path may come back.
+const BUDGET: Duration = Duration::from_secs(15);
+/// Between checks from then on.
+const OUTAGE: Duration = Duration::from_millis(500);
+/// Checks that a pair gets before the stack gives it up: after nine hours.
+pub(crate) const ATTEMPTS: u16 = u16::MAX;
 
 /// The pace of checks.
 #[derive(Debug, Default)]
 pub(crate) struct Pace {
     checking_since: Option<Time>,
     next: Time,
+    /// The search was said to have failed.
+    failed: bool,
 }
 
 impl Pace {
@@ -35,6 +40,7 @@ impl Pace {
     pub(crate) fn start(&mut self, now: Time) {
         self.checking_since = Some(now);
         self.next = now;
+        self.failed = false;
     }
 
     /// Stops pacing: a path was found or the search was given up.
@@ -60,8 +66,25 @@ impl Pace {
     /// Notes that the stack ran its timers.
     pub(crate) fn ran(&mut self, now: Time) {
         if let Some(since) = self.checking_since {
-            self.next = now + if now - since < FAST_PHASE { FAST } else { SLOW };
+            self.next = now
+                + match now - since {
+                    phase if phase < FAST_PHASE => FAST,
+                    phase if phase < BUDGET => SLOW,
+                    _ => OUTAGE,
+                };
         }
+    }
+
+    /// Returns when the search will have failed; none once that was said.
+    pub(crate) fn deadline(&self) -> Option<Time> {
+        self.checking_since.filter(|_| !self.failed).map(|since| since + BUDGET)
+    }
+
+    /// Returns, once, that the search has failed.
+    pub(crate) fn has_failed(&mut self, now: Time) -> bool {
+        let fails = self.deadline().is_some_and(|deadline| deadline <= now);
+        self.failed |= fails;
+        fails
     }
 }
 
@@ -70,20 +93,35 @@ mod tests {
     use super::*;
 
     #[test]
-    fn checks_are_fast_at_first_then_slow_and_last_for_ten_seconds() {
+    fn checks_are_fast_at_first_then_slow_and_never_end() {
         let (mut pace, start) = (Pace::default(), Time::from_millis(1_000));
         pace.start(start);
-        let (mut now, mut sent, mut in_the_first_half_second) = (start, 0, 0);
-        while sent < ATTEMPTS {
-            pace.ran(now);
-            sent += 1;
-            if now - start < FAST_PHASE {
-                in_the_first_half_second += 1;
+        let mut now = start;
+        let mut sent_within = |limit: Duration| {
+            let mut sent = 0;
+            while now - start < limit {
+                pace.ran(now);
+                sent += 1;
+                now = pace.earliest(now);
             }
-            now = pace.earliest(now);
-        }
-        assert_eq!(in_the_first_half_second, 50);
-        assert!(now - start >= Duration::from_secs(10), "the attempts only last {:?}", now - start);
+            sent
+        };
+        assert_eq!(sent_within(FAST_PHASE), 50);
+        assert_eq!(sent_within(BUDGET), 290);
+        assert_eq!(sent_within(BUDGET + Duration::from_secs(60)), 120);
+    }
+
+    #[test]
+    fn a_search_fails_once_unless_it_finds_something() {
+        let mut pace = Pace::default();
+        pace.start(Time::ZERO);
+        assert!(!pace.has_failed(Time::from_millis(14_999)));
+        assert!(pace.has_failed(Time::from_millis(15_000)));
+        assert!(!pace.has_failed(Time::from_millis(15_001)));
+        assert_eq!(pace.deadline(), None);
+        pace.start(Time::from_millis(20_000));
+        pace.settle();
+        assert_eq!(pace.deadline(), None);
     }
 
     #[test]

@@ -1,18 +1,12 @@
 //! How links are made.
 
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use rtc::crypto::{self, SignatureScheme};
 use rtc::peer_connection::certificate::{CertificateParams, RTCCertificate};
 use units::{Codec, Time};
 
 use crate::error::LinkError;
-
-/// How long nothing may be heard before a link counts as disconnected.
-pub const DISCONNECTED_TIMEOUT: Duration = Duration::from_secs(5);
-
-/// How long a disconnected link may stay so before it has failed.
-pub const FAILED_TIMEOUT: Duration = Duration::from_secs(25);
 
 /// The DTLS identity that all links of an engine share.
 ///
@@ -51,23 +45,12 @@ pub struct LinkConfig {
     pub certificate: Certificate,
     /// Video codecs to offer and accept, most wanted first. Sound is always Opus.
     pub video_codecs: Vec<Codec>,
-    /// Silence after which the link counts as disconnected.
-    pub disconnected_timeout: Duration,
-    /// Further silence after which it has failed.
-    pub failed_timeout: Duration,
 }
 
 impl LinkConfig {
-    /// Makes a config with the default timeouts, VP8 preferred over H.264, and seed zero.
+    /// Makes a config with VP8 preferred over H.264, and seed zero.
     pub fn new(epoch: Instant, certificate: Certificate) -> Self {
-        Self {
-            epoch,
-            seed: 0,
-            certificate,
-            video_codecs: vec![Codec::Vp8, Codec::H264],
-            disconnected_timeout: DISCONNECTED_TIMEOUT,
-            failed_timeout: FAILED_TIMEOUT,
-        }
+        Self { epoch, seed: 0, certificate, video_codecs: vec![Codec::Vp8, Codec::H264] }
     }
 
     /// Returns the stack's idea of a point in time.

@@ -12,11 +12,11 @@ pub enum LinkState {
     Connecting,
     /// Media and data can flow.
     Connected,
-    /// The other side has been silent for the disconnected timeout, or said goodbye; it may come back.
+    /// The other side does not answer any more; its path is checked on and on, and it may come back at any time.
     Disconnected,
-    /// No path works; an ICE restart or a new link is needed.
+    /// No path was found in time, though the search goes on, or the handshake failed.
     Failed,
-    /// Closed by [`crate::Link::close`].
+    /// Closed by [`crate::Link::close`], or by the other side's goodbye.
     Closed,
 }
 

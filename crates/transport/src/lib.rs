@@ -18,6 +18,7 @@ mod event;
 mod feedback;
 mod handshake;
 mod link;
+mod liveness;
 mod loss;
 mod negotiation;
 mod stack;
@@ -29,7 +30,7 @@ pub use candidates::{
     CandidateKind, LocalCandidate, MAX_CANDIDATE_LENGTH, MAX_LOCAL_CANDIDATES, MAX_REMOTE_CANDIDATES,
 };
 pub use channels::MAX_BUFFERED;
-pub use config::{Certificate, DISCONNECTED_TIMEOUT, FAILED_TIMEOUT, LinkConfig};
+pub use config::{Certificate, LinkConfig};
 pub use error::LinkError;
 pub use event::{IceCandidate, LinkEvent, LinkState, ResolveToken, RtpPacket};
 pub use link::{Link, Transmit};

@@ -6,7 +6,7 @@
 //! pass brings nothing, because one layer's output is often set off by another's (the first flight of DTLS by
 //! ICE, the association of SCTP by DTLS), and would otherwise wait for a timer.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 use std::net::SocketAddr;
 
 use bytes::BytesMut;
@@ -29,6 +29,7 @@ use crate::error::LinkError;
 use crate::event::{LinkEvent, LinkState};
 use crate::feedback::{Feedback, Waiting};
 use crate::handshake::{Handshake, Verdict};
+use crate::liveness::{Due, Liveness};
 use crate::negotiation::Negotiation;
 use crate::stack;
 use crate::stats::{Counters, RoundTrips};
@@ -37,6 +38,9 @@ use crate::tracks::{Receiver, Sender};
 /// Most datagrams that wait for the owner. Past it new ones are dropped, as a full socket would; an owner that
 /// drains after every call never gets there.
 const MAX_WAITING_DATAGRAMS: usize = 8_192;
+
+/// Most paths whose checks are kept to be repeated; a search has seldom more than a few.
+const MAX_PATHS: usize = 256;
 
 /// First byte of a DTLS record that carries an alert (RFC 6347 section 4.1).
 const DTLS_ALERT: u8 = 21;
@@ -73,6 +77,9 @@ pub struct Link {
     /// ICE found a path and the layers above were not yet given the time.
     path_found: bool,
     handshake: Handshake,
+    liveness: Liveness,
+    /// The newest check of each path since the last search began.
+    path_checks: BTreeMap<(SocketAddr, SocketAddr), BytesMut>,
     pub(crate) negotiation: Negotiation,
     pub(crate) candidates: Candidates,
     pub(crate) senders: Vec<Sender>,
@@ -111,6 +118,8 @@ impl Link {
             pace: Pace::default(),
             path_found: false,
             handshake: Handshake::default(),
+            liveness: Liveness::default(),
+            path_checks: BTreeMap::new(),
             negotiation: Negotiation::default(),
             candidates: Candidates::default(),
             senders: Vec::new(),
@@ -149,6 +158,9 @@ impl Link {
             return;
         }
         let answers_check = self.round_trips.received(self.now, data);
+        if self.liveness.heard(self.now) {
+            self.enter(LinkState::Connected);
+        }
         // The stack reports what it drops; nobody can do anything about it.
         let _ = self.pc.handle_read(TaggedBytesMut {
             now: self.config.instant(self.now),
@@ -166,7 +178,7 @@ impl Link {
         }
         self.pump();
         if data.first() == Some(&DTLS_ALERT) && self.has_peer_left() {
-            self.enter(LinkState::Disconnected);
+            self.enter(LinkState::Closed);
         }
     }
 
@@ -180,7 +192,11 @@ impl Link {
             self.run_stack_timers();
         }
         self.repeat_flight(false);
+        self.watch_path();
         self.pump();
+        if self.pace.has_failed(self.now) {
+            self.enter(LinkState::Failed);
+        }
         if self.handshake.deadline().is_some_and(|deadline| deadline <= self.now) {
             self.handshake.finish();
             self.enter(LinkState::Failed);
@@ -193,7 +209,8 @@ impl Link {
             return None;
         }
         let handshake = [self.handshake.next(self.round_trip()), self.handshake.deadline()];
-        let timeouts = [self.stack_timeout(), self.next_request()];
+        let timeouts =
+            [self.stack_timeout(), self.next_request(), self.liveness.next(), self.pace.deadline()];
         timeouts.into_iter().chain(handshake).flatten().min()
     }
 
@@ -264,6 +281,8 @@ impl Link {
     pub(crate) fn renew_connection(&mut self) -> Result<(), LinkError> {
         self.pc = stack::connection(self.config.instant(self.now), &self.config, self.feedback.clone())?;
         self.pace.settle();
+        self.liveness.stop();
+        self.path_checks.clear();
         self.handshake = Handshake::default();
         Ok(())
     }
@@ -297,6 +316,7 @@ impl Link {
             }
             quiet &= !self.request_missing();
             if quiet {
+                self.liveness.set_media(!self.senders.is_empty() || !self.receivers.is_empty());
                 return;
             }
         }
@@ -312,7 +332,9 @@ impl Link {
             self.handshake.sent(self.now, &data);
             // A check announces itself by its first byte (RFC 7983).
             if data.first().is_some_and(|&first| first < 4) {
-                self.round_trips.sent(self.now, &data);
+                if self.round_trips.sent(self.now, &data) && self.path_checks.len() < MAX_PATHS {
+                    self.path_checks.insert((local, remote), data.clone());
+                }
             } else {
                 self.counters.path = Some((local, remote));
             }
@@ -342,7 +364,11 @@ impl Link {
     fn take_event(&mut self, event: RTCPeerConnectionEvent) {
         match event {
             RTCPeerConnectionEvent::OnIceConnectionStateChangeEvent(state) => match state {
-                RTCIceConnectionState::New | RTCIceConnectionState::Checking => self.pace.start(self.now),
+                RTCIceConnectionState::New | RTCIceConnectionState::Checking => {
+                    self.pace.start(self.now);
+                    self.liveness.stop();
+                    self.path_checks.clear();
+                }
                 RTCIceConnectionState::Connected | RTCIceConnectionState::Completed => {
                     self.pace.settle();
                     self.path_found = true;
@@ -369,12 +395,32 @@ impl Link {
         }
     }
 
+    /// Probes a path that has fallen silent, and says when the other side is lost.
+    fn watch_path(&mut self) {
+        let due = self.liveness.due(self.now);
+        if due == Due::Nothing {
+            return;
+        }
+        if let Some(path) = self.counters.path
+            && let Some(check) = self.path_checks.get(&path)
+        {
+            // The same check once more: retransmission as RFC 8489 section 6.2.1 has it.
+            let data = check.clone();
+            self.round_trips.sent(self.now, &data);
+            self.transmit(Transmit { local: path.0, remote: path.1, data });
+        }
+        if due == Due::Lost {
+            self.enter(LinkState::Disconnected);
+        }
+    }
+
     fn enter(&mut self, state: LinkState) {
-        if self.state != state {
+        if self.state != state && self.state != LinkState::Closed {
             self.state = state;
             self.events.push_back(LinkEvent::StateChanged(state));
             if state == LinkState::Connected {
                 self.handshake.finish();
+                self.liveness.start(self.now);
                 self.request_own_keyframes();
             }
         }

@@ -41,7 +41,8 @@ pub(crate) fn connection(
 ) -> Result<RTCPeerConnection, LinkError> {
     let settings = SettingEngineBuilder::new()
         .with_multicast_dns_mode(MulticastDnsMode::Disabled)
-        .with_ice_timeouts(Some(config.disconnected_timeout), Some(config.failed_timeout), Some(KEEPALIVE))
+        // Zero is never: whether the path is alive is the link's verdict (`liveness`), and checks go on for ever.
+        .with_ice_timeouts(Some(Duration::ZERO), Some(Duration::ZERO), Some(KEEPALIVE))
         .with_ice_connection_attempts(Some(checks::STACK_INTERVAL), Some(checks::ATTEMPTS))
         .with_host_acceptance_min_wait(Some(Duration::ZERO))
         .with_prflx_acceptance_min_wait(Some(REFLEXIVE_WAIT))

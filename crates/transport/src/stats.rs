@@ -136,14 +136,14 @@ impl RoundTrips {
     const REQUEST: [u8; 2] = [0x00, 0x01];
     const SUCCESS: [u8; 2] = [0x01, 0x01];
 
-    /// Notes a datagram on its way out.
-    pub(crate) fn sent(&mut self, now: Time, datagram: &[u8]) {
-        if let Some(id) = transaction(datagram, Self::REQUEST) {
-            if self.open.len() == MAX_OPEN_CHECKS {
-                self.open.pop_front();
-            }
-            self.open.push_back((id, now));
+    /// Notes a datagram on its way out. Returns whether it is a check.
+    pub(crate) fn sent(&mut self, now: Time, datagram: &[u8]) -> bool {
+        let Some(id) = transaction(datagram, Self::REQUEST) else { return false };
+        if self.open.len() == MAX_OPEN_CHECKS {
+            self.open.pop_front();
         }
+        self.open.push_back((id, now));
+        true
     }
 
     /// Notes a datagram on its way in. Returns whether it answers a check.

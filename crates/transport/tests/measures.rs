@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use common::*;
 use parlor_transport::LinkState;
+use units::ChannelOptions;
 
 #[test]
 fn statistics_count_what_passes() {
@@ -73,14 +74,26 @@ fn every_packet_carries_a_transport_wide_number_and_they_are_reported_back() {
     assert!(*reports.borrow() >= 9, "ten reports a second, not {}", reports.borrow());
 }
 
-#[test]
-fn an_idle_link_is_quiet() {
-    let mut pair = Pair::connected(Duration::from_millis(10));
+/// Returns how many datagrams a second each side sends while nobody has anything to say.
+fn idle_rates(pair: &mut Pair) -> [f64; 2] {
     pair.run(Duration::from_secs(5));
     let (before, start) = (pair.sent, pair.now);
     pair.run(Duration::from_secs(60));
-    for side in [A, B] {
-        let rate = (pair.sent[side] - before[side]) as f64 / (pair.now - start).as_secs_f64();
-        assert!(rate < 2.0, "{rate} datagrams a second to keep a path open");
-    }
+    [A, B].map(|side| (pair.sent[side] - before[side]) as f64 / (pair.now - start).as_secs_f64())
+}
+
+#[test]
+fn an_idle_link_is_quiet() {
+    let mut pair = Pair::new(Duration::from_millis(10));
+    pair.links[A].open_channel("idle", ChannelOptions::default()).unwrap();
+    pair.negotiate(A);
+    pair.run_until_connected();
+    let rates = idle_rates(&mut pair);
+    assert!(rates.iter().all(|rate| *rate < 2.0), "{rates:?} datagrams a second to keep a path open");
+}
+
+#[test]
+fn silent_tracks_cost_little_more() {
+    let rates = idle_rates(&mut Pair::connected(Duration::from_millis(10)));
+    assert!(rates.iter().all(|rate| *rate < 5.0), "{rates:?} datagrams a second to notice a loss soon");
 }

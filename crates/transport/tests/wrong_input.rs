@@ -124,7 +124,7 @@ fn a_closed_link_says_goodbye_and_refuses_everything() {
     pair.links[A].close(now);
     pair.settle();
     assert!(pair.sent[A] > before, "the other side is told");
-    assert_eq!(pair.links[B].state(), LinkState::Disconnected);
+    assert_eq!(pair.links[B].state(), LinkState::Closed);
     let link: &mut Link = &mut pair.links[A];
     assert_eq!(link.state(), LinkState::Closed);
     assert_eq!(link.create_offer(now, false), Err(LinkError::Closed));

@@ -110,7 +110,7 @@ mod tests {
 
     use super::*;
     use crate::auth::Admission;
-    use crate::switchboard::{Outgoing, Receiver};
+    use crate::switchboard::{Outgoing, Receiver, ResumeQuery};
 
     const APP: AppId = AppId::new(1);
 
@@ -129,7 +129,8 @@ mod tests {
     }
 
     fn join(switchboard: &Switchboard, key: &str, peer: &str) -> Receiver {
-        let (connection, receiver) = switchboard.connect(admission(key, peer)).unwrap();
+        let (connection, receiver) =
+            switchboard.connect(admission(key, peer), &ResumeQuery::default()).unwrap();
         let (channel, request_id) = ("demo".to_owned(), None);
         let frame = ClientFrame::Subscribe { channel, request_id, include_sender_metadata: false };
         switchboard.input(Input::Frame { connection, frame });
@@ -153,7 +154,7 @@ mod tests {
     #[tokio::test]
     async fn the_operator_sees_and_moves_what_is_in_the_hub() {
         let config = hub::Config { snapshot_wait: std::time::Duration::ZERO, ..hub::Config::default() };
-        let switchboard = Switchboard::new(config, &[], 10);
+        let switchboard = Switchboard::new(config, &[], 10, &[7; 32], Arc::default());
         let mut events = switchboard.subscribe_lifecycle();
         let mut ann = join(&switchboard, "sk_id_a", "ann");
         let mut bob = join(&switchboard, "sk_id_b", "bob");
@@ -194,7 +195,8 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn an_admission_ends_before_its_token_does() {
-        let switchboard = Arc::new(Switchboard::new(hub::Config::default(), &[], 10));
+        let switchboard =
+            Arc::new(Switchboard::new(hub::Config::default(), &[], 10, &[7; 32], Arc::default()));
         let timers = tokio::spawn({
             let switchboard = Arc::clone(&switchboard);
             async move { switchboard.run_timers().await }
@@ -202,7 +204,7 @@ mod tests {
         let start = tokio::time::Instant::now();
         let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap().as_secs();
         let admission = Admission { expires_at: Some(now + 60), ..admission("sk_id_a", "ann") };
-        let (_, mut queue) = switchboard.connect(admission).unwrap();
+        let (_, mut queue) = switchboard.connect(admission, &ResumeQuery::default()).unwrap();
         assert_eq!(next_close_or_message(&mut queue).await, "4002");
         let seconds = start.elapsed().as_secs_f64();
         assert!((58.7..59.8).contains(&seconds), "{seconds}");

@@ -1,59 +1,13 @@
 //! The binary: how it starts, stops, fails, and what it logs.
 
-use std::io::{BufRead as _, BufReader, Read as _};
 use std::path::PathBuf;
-use std::process::{Child, ChildStdout, Command, Output, Stdio};
+use std::process::Output;
 
+use protocol::ServerFrame;
 use serde_json::json;
 
+use crate::binary::{Process, binary};
 use crate::support::{Client, Event, get};
-
-fn binary() -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_parlor-server"));
-    for (variable, _) in std::env::vars_os() {
-        if variable.to_string_lossy().starts_with("PARLOR_") {
-            command.env_remove(variable);
-        }
-    }
-    command.current_dir(std::env::temp_dir()).stdout(Stdio::piped()).stderr(Stdio::piped());
-    command
-}
-
-/// A server process that has said where it listens.
-struct Process {
-    child: Child,
-    out: BufReader<ChildStdout>,
-    url: String,
-}
-
-impl Process {
-    fn start(command: &mut Command) -> Self {
-        let mut child = command.spawn().unwrap();
-        let mut out = BufReader::new(child.stdout.take().unwrap());
-        let mut line = String::new();
-        out.read_line(&mut line).unwrap();
-        let url = line.strip_prefix("Parlor listens on ").unwrap_or_else(|| panic!("{line:?}"));
-        Self { child, url: url.trim_end().to_owned(), out }
-    }
-
-    /// Asks the process to stop and returns its exit status, the rest of its output and its log.
-    fn stop(mut self) -> (bool, String, String) {
-        let asked = Command::new("kill").args(["-TERM", &self.child.id().to_string()]).status().unwrap();
-        assert!(asked.success());
-        let (mut out, mut log) = (String::new(), String::new());
-        self.out.read_to_string(&mut out).unwrap();
-        self.child.stderr.take().unwrap().read_to_string(&mut log).unwrap();
-        (self.child.wait().unwrap().success(), out, log)
-    }
-}
-
-impl Drop for Process {
-    fn drop(&mut self) {
-        // Both fail when the process was stopped already.
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
-}
 
 fn file(name: &str, text: &str) -> PathBuf {
     let path = std::env::temp_dir().join(format!("parlor-server-{}-{name}.toml", std::process::id()));
@@ -111,6 +65,16 @@ fn a_server_that_cannot_start_says_why_in_one_sentence_and_fails() {
         (&["--config", unknown], "line 3: unknown field `colour`"),
         (&["--config", "/no/such/file"], "/no/such/file cannot be read"),
         (&["--dev", "--web-dir", "/no/such/dir"], "/no/such/dir has no index.html"),
+        (
+            &["--dev", "--listen", "127.0.0.1:0", "--metrics-listen", &taken],
+            &format!("cannot listen on {taken}"),
+        ),
+        (
+            &["--dev", "--tls-certificate", "/no/such/file", "--tls-key", "/no/such/key"],
+            "/no/such/file cannot be read",
+        ),
+        (&["--dev", "--tls-key", "/no/such/key"], "tls_certificate and tls_key are needed together"),
+        (&["--dev", "--tls-dev", "/no/such/dir/file"], "cannot be written to /no/such/dir/file"),
         (&[], "--dev"),
     ] {
         let Output { status, stdout, stderr } = binary().args(arguments).output().unwrap();
@@ -139,14 +103,15 @@ fn a_wrong_value_is_told_with_the_name_of_its_flag() {
     }
 }
 
-#[tokio::test]
-async fn the_log_names_no_key_no_peer_no_address_and_no_payload() {
+/// Does with a server all that could make it log what it must not, and returns the log and the clients' ids.
+async fn busy_log(level: &str, format: &str) -> (String, Vec<String>) {
     let config = file(
-        "private",
+        &format!("private-{level}-{format}"),
         "listen = \"127.0.0.1:0\"\n[[keys]]\nid = \"pk_hush_key\"\n\
          [[ice_servers]]\nurls = \"turn:hush.example\"\nusername = \"hush-user\"\ncredential = \"hush-password\"\n",
     );
-    let server = Process::start(binary().arg("--config").arg(&config).env("PARLOR_LOG", "info"));
+    let server =
+        Process::start(binary().arg("--config").arg(&config).args(["--log", level, "--log-format", format]));
     let mut ann = Client::connect_to(&server.url, "pk_hush_key").await;
     ann.subscribe("hush-channel").await;
     let mut bob = Client::connect_to(&server.url, "pk_hush_key").await;
@@ -155,17 +120,141 @@ async fn the_log_names_no_key_no_peer_no_address_and_no_payload() {
     bob.text("{\"hush-garbage\"").await;
     bob.text("x".repeat(100_000)).await;
     bob.next_close().await;
-    for query in ["?key=pk_hush_wrong", "?token=hush-token"] {
+    for query in ["?key=pk_hush_wrong", "?key=pk_hush_key&token=hush-token"] {
         let mut refused = Client::open(&server.url, query).await;
         assert_eq!(refused.next().await, Event::Close(4001));
     }
-    let url = server.url.clone();
+    let address = server.url.strip_prefix("ws://").unwrap().parse().unwrap();
+    for path in ["/v1?key=pk_hush_key", "/v1/hush?token=hush-token", "/hush"] {
+        assert_ne!(get(address, path).await.status, 200);
+    }
     let (success, _, log) = server.stop();
     assert!(success);
-    assert!(log.contains("ready") && log.contains("client turned away"), "{log}");
-    assert!(!log.contains("hush"), "{log}");
-    for word in [&*ann.id, &*bob.id, "127.0.0.1", &url] {
-        assert!(!log.contains(word), "{word} in {log}");
-    }
     std::fs::remove_file(config).unwrap();
+    (log, vec![ann.id.clone(), bob.id.clone(), address.to_string(), "127.0.0.1".to_owned()])
+}
+
+#[tokio::test]
+async fn no_level_of_the_log_names_a_credential_a_channel_or_a_payload() {
+    for level in ["error", "warn", "info", "debug", "trace"] {
+        for format in ["text", "json"] {
+            let (log, clients) = busy_log(level, format).await;
+            assert!(!log.contains("hush"), "{level}: {log}");
+            let is_detailed = ["debug", "trace"].contains(&level);
+            for who in clients.iter().filter(|_| !is_detailed) {
+                assert!(!log.contains(who), "{who} at {level}: {log}");
+            }
+            assert_eq!(log.contains("client turned away"), !["error", "warn"].contains(&level), "{log}");
+            assert_eq!(log.contains("DEBUG"), is_detailed, "{log}");
+            let is_json = |line| serde_json::from_str::<serde_json::Value>(line).is_ok();
+            assert!(log.lines().all(|line| is_json(line) == (format == "json")), "{log}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_certificate_that_cannot_be_used_is_told_and_the_one_before_stays() {
+    let issued = rcgen::generate_simple_self_signed(vec!["127.0.0.1".to_owned()]).unwrap();
+    let (certificate, key) =
+        (file("certificate", &issued.cert.pem()), file("key", &issued.signing_key.serialize_pem()));
+    let mut server = Process::start(
+        binary()
+            .args(["--dev", "--listen", "127.0.0.1:0", "--tls-poll-ms", "10", "--tls-certificate"])
+            .arg(&certificate)
+            .arg("--tls-key")
+            .arg(&key),
+    );
+    std::fs::write(&certificate, "garbage").unwrap();
+    server.until_logged("the certificate before stays");
+    let trusting = crate::tls::trusting(issued.cert.der().clone());
+    Client::connect_tls(&server.url, "pk_dev", trusting).await;
+    std::fs::write(&certificate, issued.cert.pem()).unwrap();
+    server.until_logged("the certificate was replaced");
+    drop(server);
+    for path in [certificate, key] {
+        std::fs::remove_file(path).unwrap();
+    }
+}
+
+#[tokio::test]
+async fn tls_for_development_says_whom_to_trust() {
+    let path = std::env::temp_dir().join(format!("parlor-dev-{}.pem", std::process::id()));
+    let server = Process::start(binary().args(["--dev", "--listen", "127.0.0.1:0", "--tls-dev"]).arg(&path));
+    assert!(server.url.starts_with("wss://"), "{}", server.url);
+    let (_, out, _) = server.stop();
+    assert!(out.contains("https://127.0.0.1:") && out.contains(path.to_str().unwrap()), "{out}");
+    assert!(out.contains("SHA-256 "), "{out}");
+    std::fs::remove_file(path).unwrap();
+}
+
+#[tokio::test]
+async fn a_draining_server_is_unready_first_and_a_second_signal_ends_it() {
+    let server =
+        Process::start(binary().args(["--dev", "--listen", "127.0.0.1:0", "--drain-delay-ms", "600000"]));
+    let address = server.url.strip_prefix("ws://").unwrap().parse().unwrap();
+    let mut client = Client::connect_to(&server.url, "pk_dev").await;
+    assert_eq!(get(address, "/readyz").await.status, 200);
+    server.signal("TERM");
+    while get(address, "/readyz").await.status != 503 {}
+    assert_eq!(get(address, "/healthz").await.status, 200);
+    client.assert_quiet().await;
+    server.signal("TERM");
+    let (success, _, log) = server.end();
+    assert!(!success && log.contains("second signal"), "{log}");
+    assert_eq!(client.next().await, Event::Broken);
+}
+
+#[tokio::test]
+async fn a_drain_ends_with_a_goodbye() {
+    let server = Process::start(binary().args(["--dev", "--listen", "127.0.0.1:0", "--drain-delay-ms", "1"]));
+    let mut client = Client::connect_to(&server.url, "pk_dev").await;
+    server.signal("INT");
+    assert!(matches!(client.next_frame().await, ServerFrame::GoingAway { .. }));
+    assert_eq!(client.next_close().await, 1001);
+    // The client's half of the closing handshake.
+    assert_eq!(client.next().await, Event::Broken);
+    assert!(server.end().0);
+}
+
+#[tokio::test]
+async fn metrics_are_served_where_they_are_asked_for_and_nowhere_else() {
+    let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let server = Process::start(binary().args([
+        "--dev",
+        "--listen",
+        "127.0.0.1:0",
+        "--metrics-listen",
+        &port.to_string(),
+    ]));
+    let address = server.url.strip_prefix("ws://").unwrap().parse().unwrap();
+    assert_eq!(get(address, "/metrics").await.status, 404);
+    let mut ann = Client::connect_to(&server.url, "pk_dev").await;
+    ann.subscribe("secret-channel").await;
+    ann.text("nonsense").await;
+    ann.next_frame().await;
+    let mut bob = Client::connect_to(&server.url, "pk_dev").await;
+    bob.text("x".repeat(100_000)).await;
+    assert_eq!(bob.next_close().await, 1009);
+    let mut refused = Client::open(&server.url, "?key=pk_wrong").await;
+    assert_eq!(refused.next().await, Event::Close(4001));
+    let answer = get(port, "/metrics").await;
+    assert_eq!(answer.status, 200);
+    assert!(answer.header("content-type").unwrap().starts_with("application/openmetrics-text"));
+    for line in [
+        "parlor_connections 1",
+        "parlor_connects_total 2",
+        "parlor_joins_total 1",
+        "parlor_frames_total{kind=\"subscribe\"} 1",
+        "parlor_frames_total{kind=\"malformed\"} 1",
+        "parlor_closes_total{code=\"1009\"} 1",
+        "parlor_refusals_total{code=\"4001\"} 1",
+        "parlor_queue_cuts_total 0",
+    ] {
+        assert!(answer.body.lines().any(|metric| metric == line), "{line} is not in\n{}", answer.body);
+    }
+    let received = answer.body.lines().find_map(|line| line.strip_prefix("parlor_received_bytes_total "));
+    assert!(received.unwrap().parse::<u64>().unwrap() > 100_000, "{}", answer.body);
+    for secret in ["pk_dev", "secret-channel", &*ann.id] {
+        assert!(!answer.body.contains(secret), "{}", answer.body);
+    }
 }

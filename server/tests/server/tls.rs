@@ -53,7 +53,8 @@ impl Drop for Folder {
     }
 }
 
-fn trusting(certificate: CertificateDer<'static>) -> Arc<ClientConfig> {
+/// Makes a client's configuration that trusts one certificate.
+pub fn trusting(certificate: CertificateDer<'static>) -> Arc<ClientConfig> {
     let mut roots = RootCertStore::empty();
     roots.add(certificate).unwrap();
     let config = ClientConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()))

@@ -6,4 +6,5 @@ mod model;
 mod operator;
 mod ordering;
 mod requests;
+mod resume;
 mod world;

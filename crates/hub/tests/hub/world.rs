@@ -5,8 +5,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use parlor_hub::{
-    Actions, AppId, Config, ConnectionId, Grants, Hub, Input, KeyId, Lifecycle, NewConnection, Output,
-    Pattern,
+    Actions, AppId, Claim, Config, ConnectionId, Grants, Hub, Input, KeyId, Lifecycle, NewConnection, Output,
+    Pattern, Resume,
 };
 use protocol::{ClientFrame, Map, Member, ServerFrame, Welcome};
 use serde_json::{Value, json};
@@ -37,12 +37,13 @@ pub struct Credential {
     pub metadata: Option<Map>,
     pub key: &'static str,
     pub expires_at: Option<Time>,
+    pub resume: Option<Resume>,
 }
 
 impl Default for Credential {
     fn default() -> Self {
         let (channels, actions) = ("**", Actions::all());
-        Self { app: 1, channels, actions, metadata: None, key: "pk_test", expires_at: None }
+        Self { app: 1, channels, actions, metadata: None, key: "pk_test", expires_at: None, resume: None }
     }
 }
 
@@ -53,7 +54,7 @@ impl World {
 
     pub fn with(config: Config) -> Self {
         Self {
-            hub: Hub::new(config),
+            hub: Hub::new(config, "this"),
             chronicle: Vec::new(),
             now: Time::ZERO,
             inboxes: BTreeMap::new(),
@@ -80,7 +81,7 @@ impl World {
     }
 
     pub fn connect_as(&mut self, connection: u64, peer: &str, credential: Credential) {
-        let Credential { app, channels, actions, metadata, key, expires_at } = credential;
+        let Credential { app, channels, actions, metadata, key, expires_at, resume } = credential;
         let grants = Grants { channels: vec![Pattern::parse(channels).unwrap()], actions };
         self.input(Input::Connected(NewConnection {
             connection: ConnectionId::new(connection),
@@ -89,6 +90,7 @@ impl World {
             grants: Arc::new(grants),
             expires_at,
             peer_metadata: metadata,
+            resume,
             welcome: Welcome {
                 peer_id: peer.to_owned(),
                 expires_at: None,
@@ -171,6 +173,15 @@ impl World {
         }
         self.now = end;
         self.input(Input::TimePassed);
+    }
+
+    pub fn resumption(&self, app: AppId, claim: &Claim) -> Option<Resume> {
+        self.hub.resumption(self.now, app, claim)
+    }
+
+    /// Puts back what was taken too early.
+    pub fn put_back(&mut self, connection: u64, events: Vec<Event>) {
+        self.inboxes.entry(connection).or_default().splice(0..0, events);
     }
 
     pub fn has_timers(&self) -> bool {

@@ -110,6 +110,7 @@ impl Session {
         self.remove_all_peers(now);
         self.unsubscribe();
         self.membership.disconnected();
+        self.kept.clear();
         self.settle_all(code, message);
         if let Some(request) = self.join.take() {
             self.common.wire.done(request, Err(RequestError::new(code, message)));

@@ -5,11 +5,10 @@ use std::time::Duration;
 
 use protocol::limits::MAX_CHANNEL_MEMBERS;
 use protocol::peer::PeerMessage;
-use protocol::{Map, Member, ServerFrame, Welcome, ice};
-use serde_json::Value;
+use protocol::{Member, ServerFrame, Welcome, ice};
 use units::{PeerId, Time};
 
-use super::Session;
+use super::{Direct, Session};
 use crate::membership::{Change, Presence};
 use crate::peer::{Context, Peer};
 use crate::{Event, RequestError, SessionState};
@@ -21,6 +20,9 @@ const DEFAULT_RETRY_AFTER_MS: u64 = 1000;
 /// perhaps only its signalling reconnects, or the server was restarted and everybody returns in their own time. A
 /// peer that really leaves closes its link, and one that died lets it fall silent; both are believed at once.
 const LEAVE_GRACE: Duration = Duration::from_secs(10);
+
+/// Most messages that wait for our return to the channel; a server keeps no more than 256 for a peer.
+const MAX_KEPT: usize = 512;
 
 /// Errors that concern the whole connection when no request caused them.
 const CONNECTION_ERRORS: [&str; 5] =
@@ -35,6 +37,7 @@ impl Session {
         let alone = self.peers.is_empty();
         let same_id = self.membership.own_id() == welcome.peer_id;
         self.own_id_changed |= !same_id;
+        self.resumed = welcome.resumed && same_id;
         let action = self.membership.connected(now, welcome.peer_id, alone);
         self.handle_action(now, action);
     }
@@ -62,7 +65,13 @@ impl Session {
                 }
             }
             ServerFrame::Direct { from, data, from_metadata, .. } => {
-                self.handle_direct(now, &from, data, from_metadata);
+                let direct = Direct { from, data, metadata: from_metadata };
+                // What the server kept comes before the roster; answers go out only after it.
+                if self.state == SessionState::Reconnecting && self.kept.len() < MAX_KEPT {
+                    self.kept.push(direct);
+                } else {
+                    self.handle_direct(now, direct);
+                }
             }
             ServerFrame::Presence { channel, joined, left } => {
                 if channel == self.membership.channel() {
@@ -73,8 +82,11 @@ impl Session {
                 let retry_after_ms = retry_after_ms.unwrap_or(DEFAULT_RETRY_AFTER_MS);
                 self.common.wire.event(Event::GoingAway { retry_after_ms });
             }
-            // The session does not resume yet, so no server sends it a gap.
-            ServerFrame::Welcome(_) | ServerFrame::Pong | ServerFrame::Gap { .. } => {}
+            ServerFrame::Gap { .. } => {
+                self.resumed = false;
+                self.common.wire.event(Event::DataLost);
+            }
+            ServerFrame::Welcome(_) | ServerFrame::Pong => {}
         }
     }
 
@@ -93,8 +105,9 @@ impl Session {
         }
     }
 
-    fn handle_direct(&mut self, now: Time, from: &str, data: Value, metadata: Option<Map>) {
-        let Some(&id) = self.by_wire_id.get(from) else {
+    fn handle_direct(&mut self, now: Time, direct: Direct) {
+        let Direct { from, data, metadata } = direct;
+        let Some(&id) = self.by_wire_id.get(&from) else {
             return;
         };
         match PeerMessage::from_value(&data) {
@@ -121,9 +134,9 @@ impl Session {
             Change::Joined(member) => self.peer_joined(now, member),
             Change::Stayed(member) => {
                 let own_id = self.membership.own_id().to_owned();
-                let same_id = !self.own_id_changed;
+                let (same_id, resumed) = (!self.own_id_changed, self.resumed);
                 self.with_known(now, &member.peer_id, |peer, context| {
-                    peer.stayed(context, &own_id, same_id);
+                    peer.stayed(context, &own_id, same_id, resumed);
                 });
             }
             Change::Repeated(member) => {
@@ -167,6 +180,9 @@ impl Session {
         for presence in self.membership.take_early() {
             self.handle_presence(now, presence);
         }
+        for direct in std::mem::take(&mut self.kept) {
+            self.handle_direct(now, direct);
+        }
     }
 
     pub(super) fn connection_lost(&mut self, now: Time, error: RequestError) {
@@ -177,7 +193,8 @@ impl Session {
             return;
         }
         self.set_state(SessionState::Reconnecting);
-        self.with_all_peers(now, |peer, context| peer.signalling_lost(context));
+        let resumable = self.signalling.can_resume();
+        self.with_all_peers(now, |peer, context| peer.signalling_lost(context, resumable));
     }
 
     pub(super) fn connection_ended(&mut self, now: Time, error: RequestError) {

@@ -9,4 +9,5 @@ mod joining;
 mod negotiating;
 mod reconnecting;
 mod recovering;
+mod resuming;
 mod support;

@@ -61,6 +61,7 @@ impl World {
                 actions: Actions::all(),
             }),
             peer_metadata: None,
+            resume: None,
             welcome: Welcome {
                 peer_id,
                 expires_at: None,

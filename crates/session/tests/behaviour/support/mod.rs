@@ -10,7 +10,7 @@ use protocol::{ClientFrame, Member, ServerFrame, Welcome};
 use serde_json::{Map, Value, json};
 use session::{
     Command, Config, ConnectCredential, Credential, Event, Input, LinkCommand, LinkEvent, LinkState,
-    LocalStream, LocalTrack, Output, PeerState, RequestError, Session, SessionState, SignalCommand,
+    LocalStream, LocalTrack, Output, PeerState, RequestError, Resume, Session, SessionState, SignalCommand,
     SignalEvent,
 };
 use units::{LinkId, MediaKind, PeerId, RequestId, Secret, StreamId, Time, TrackId};
@@ -22,6 +22,8 @@ pub struct Taken {
     pub frames: Vec<ClientFrame>,
     pub links: Vec<(LinkId, LinkCommand)>,
     pub connects: Vec<ConnectCredential>,
+    /// What each of the connects goes on with.
+    pub resumes: Vec<Option<Resume>>,
     pub closes: Vec<u16>,
 }
 
@@ -142,7 +144,10 @@ impl Client {
             match output {
                 Output::Event(event) => taken.events.push(event),
                 Output::Link { link, command } => taken.links.push((link, command)),
-                Output::Signal(SignalCommand::Connect { credential }) => taken.connects.push(credential),
+                Output::Signal(SignalCommand::Connect { credential, resume }) => {
+                    taken.connects.push(credential);
+                    taken.resumes.push(resume);
+                }
                 Output::Signal(SignalCommand::Close { code, .. }) => taken.closes.push(code),
                 Output::Signal(SignalCommand::Send(text)) => {
                     let frame = ClientFrame::parse(&text).expect("the session sends valid frames");
@@ -257,6 +262,7 @@ impl Client {
             taken.frames.extend(more.frames);
             taken.links.extend(more.links);
             taken.connects.extend(more.connects);
+            taken.resumes.extend(more.resumes);
             taken.closes.extend(more.closes);
         }
         self.now = until;
