@@ -1,9 +1,10 @@
 # One-liners over `cargo xtask`, which says what else there is: `cargo xtask help`.
 
-.PHONY: demo test setup lint header web install clean
+.PHONY: demo test soak setup lint header web install clean
 
 demo:        ; cargo xtask demo
 test:        ; cargo xtask test
+soak:        ; cargo xtask soak
 setup:       ; cargo xtask setup
 lint:        ; cargo xtask lint
 header:      ; cargo xtask header

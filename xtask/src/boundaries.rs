@@ -13,7 +13,7 @@ use crate::{Result, project};
 use text::LongFiles;
 
 const LONG_FILES: &str = "xtask/long-files.txt";
-const SKIPPED_FOLDERS: &[&str] = &["target", "node_modules", "dist", ".git", "probe"];
+const SKIPPED_FOLDERS: &[&str] = &["target", "node_modules", "dist", ".git", ".venv", "probe"];
 const SOURCES: &[&str] =
     &["rs", "toml", "ts", "mjs", "css", "c", "cpp", "h", "hpp", "swift", "kt", "py", "in", "cmake"];
 // Written by a generator: its length is not its author's choice.

@@ -2,9 +2,10 @@
 
 use std::time::Instant;
 
+use crate::conformance::Checks;
 use crate::project::target_dir;
 use crate::setup::For;
-use crate::{Result, boundaries, c_library, command, header, lint, setup, workspace};
+use crate::{Result, boundaries, c_library, command, conformance, fuzz, header, lint, setup, workspace};
 
 struct Step {
     name: &'static str,
@@ -22,6 +23,8 @@ const STEPS: &[Step] = &[
     Step { name: "licences", run: lint::licences },
     // The README's own command; it includes the C tests and the web page in Chromium.
     Step { name: "test", run: || command::run(command::new("make").arg("test")) },
+    Step { name: "conformance", run: || conformance::run(Checks::All) },
+    Step { name: "fuzz", run: || fuzz::run(fuzz::BRIEFLY) },
     Step { name: "bench-smoke", run: bench_smoke },
     Step { name: "c-sanitizers", run: c_library::test_with_sanitizers },
     Step { name: "c-valgrind", run: c_library::test_with_valgrind },

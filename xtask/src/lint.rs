@@ -15,7 +15,9 @@ pub fn run() -> Result {
 
 /// Fails when `cargo fmt` would change something.
 pub fn format() -> Result {
-    command::run(command::cargo().args(["fmt", "--all", "--check"]))
+    command::run(command::cargo().args(["fmt", "--all", "--check"]))?;
+    // Its own workspace.
+    command::run(command::cargo().args(["fmt", "--check", "--manifest-path", "fuzz/Cargo.toml"]))
 }
 
 /// Fails on any warning of the compiler or of clippy, in all targets.

@@ -4,7 +4,9 @@ mod boundaries;
 mod c_library;
 mod ci;
 mod command;
+mod conformance;
 mod demo;
+mod fuzz;
 mod header;
 mod install;
 mod lint;
@@ -18,6 +20,7 @@ mod workspace;
 use std::path::Path;
 use std::process::ExitCode;
 
+use conformance::Checks;
 use install::Destination;
 
 /// What every task returns; the error is printed and ends the run.
@@ -33,6 +36,10 @@ cargo xtask <task>
   boundaries            checks who uses what, as ARCHITECTURE.md says
   header [--check]      writes include/parlor.h, or fails when it is not up to date
   web [build|test]      builds web/dist, or tests it in Chromium
+  conformance [--only F2]
+                        tests the server with the published SDKs, one line for each check
+  fuzz [--seconds N]    runs each fuzz target for a while (nightly Rust)
+  soak                  those of these tests that take minutes, at full length; writes docs/soak.md
   install --prefix P [--destdir D] [--profile NAME]
                         builds libparlor and installs it with its headers and package files
   server [--out DIR]    builds parlor-server as one static binary into DIR (target/container) and prints its size
@@ -62,6 +69,11 @@ fn run(arguments: &[&str]) -> Result {
         ["header", "--check"] => header::check(),
         ["web"] | ["web", "build"] => web::build(),
         ["web", "test"] => web::test(),
+        ["conformance"] => conformance::run(Checks::All),
+        ["conformance", "--only", check] => conformance::run(Checks::Only(check)),
+        ["fuzz"] => fuzz::run(fuzz::BRIEFLY),
+        ["fuzz", "--seconds", seconds] => fuzz::run(seconds),
+        ["soak"] => conformance::run(Checks::Soak),
         ["install", options @ ..] => install::run(&Destination::parse(options)?),
         ["server"] => server::run(&project::target_dir().join("container")),
         ["server", "--out", folder] => server::run(Path::new(folder)),

@@ -19,6 +19,8 @@ enum Sign {
     Program(&'static str),
     /// A library that pkg-config knows.
     Library(&'static str),
+    /// A module that Python can import.
+    PythonModule(&'static str),
 }
 
 struct Package {
@@ -42,6 +44,8 @@ const PACKAGES: &[Package] = &[
     package("nodejs", Sign::Program("node"), "builds and tests the web page", For::Testing),
     package("npm", Sign::Program("npm"), "builds and tests the web page", For::Testing),
     package("chromium", Sign::Program("chromium"), "tests calls with a browser", For::Testing),
+    package("postgresql", Sign::Program("pg_ctlcluster"), "tests keys in PostgreSQL", For::Testing),
+    package("python3-venv", Sign::PythonModule("ensurepip"), "tests with the Python SDK", For::Testing),
     package("clang", Sign::Program("clang"), "the header's second compiler", For::Testing),
     package("valgrind", Sign::Program("valgrind"), "checks the C library's memory", For::Testing),
     package("binutils", Sign::Program("nm"), "lists the C library's symbols", For::Testing),
@@ -77,6 +81,11 @@ pub fn run(purpose: For) -> Result {
 fn is_present(sign: &Sign) -> bool {
     match sign {
         Sign::Program(name) => command::find(name).is_some(),
+        Sign::PythonModule(name) => {
+            let import = format!("import {name}");
+            command::find("python3").is_some()
+                && command::output(command::new("python3").args(["-c", &import])).is_ok()
+        }
         Sign::Library(name) => command::output(command::new("pkg-config").args(["--exists", name])).is_ok(),
     }
 }

@@ -12,9 +12,7 @@ use crate::{Result, command, workspace};
 /// Builds `web/dist`.
 pub fn build() -> Result {
     let web = root().join("web");
-    if modified(&web.join("node_modules/.package-lock.json")) < modified(&web.join("package-lock.json")) {
-        command::run(npm(&web).args(["ci", "--loglevel=error"]))?;
-    }
+    install_node_modules(&web)?;
     command::run(npm(&web).args(["run", "--silent", "build"]))
 }
 
@@ -39,9 +37,18 @@ pub fn test() -> Result {
     command::run(&mut tests)
 }
 
-fn npm(web: &Path) -> Command {
+/// Installs what the `package-lock.json` of a folder names, unless that is there already.
+pub fn install_node_modules(folder: &Path) -> Result {
+    if modified(&folder.join("node_modules/.package-lock.json")) < modified(&folder.join("package-lock.json"))
+    {
+        command::run(npm(folder).args(["ci", "--loglevel=error"]))?;
+    }
+    Ok(())
+}
+
+fn npm(folder: &Path) -> Command {
     let mut npm = command::new("npm");
-    npm.current_dir(web);
+    npm.current_dir(folder);
     npm
 }
 
