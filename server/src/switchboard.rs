@@ -253,6 +253,8 @@ impl Switchboard {
                     }
                     continue;
                 }
+                // This hub is not on a bus, so it has nobody to tell.
+                Output::Bus(_) => continue,
                 Output::Lifecycle { app, event } => {
                     if let Lifecycle::PeerJoined { .. } = event {
                         self.metrics.joins.inc();

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use protocol::{Map, Member, limits};
 use units::Time;
 
+use crate::bus::{NodeId, Tenure};
 use crate::io::ConnectionId;
 
 /// Room in a snapshot for everything but the entries: type, channel name, brackets.
@@ -43,6 +44,7 @@ pub(crate) struct LiveMember {
     pub(crate) identity: Arc<Identity>,
     pub(crate) wants_metadata: bool,
     pub(crate) sees_presence: bool,
+    pub(crate) tenure: Tenure,
     /// When it joined, in the hub's own count.
     pub(crate) joined_at: u64,
 }
@@ -52,6 +54,7 @@ pub(crate) struct LiveMember {
 pub(crate) struct Lingering {
     pub(crate) until: Time,
     pub(crate) identity: Arc<Identity>,
+    pub(crate) tenure: Tenure,
     pub(crate) joined_at: u64,
     /// When its connection broke, in the hub's own count. Members that joined later never heard of it.
     since: u64,
@@ -64,18 +67,27 @@ impl Lingering {
     }
 }
 
-/// A channel. It exists while it has members, live or lingering.
+/// A member at another hub.
+#[derive(Debug)]
+struct RemoteMember {
+    node: NodeId,
+    tenure: Tenure,
+    identity: Arc<Identity>,
+}
+
+/// A channel. It exists while it has members, live, lingering or at other hubs.
 #[derive(Debug, Default)]
 pub(crate) struct Channel {
     live: BTreeMap<Arc<str>, LiveMember>,
     lingering: BTreeMap<Arc<str>, Lingering>,
+    remote: BTreeMap<Arc<str>, RemoteMember>,
     roster_bytes: usize,
 }
 
 impl Channel {
     /// Returns whether nobody is in the channel.
     pub(crate) fn is_empty(&self) -> bool {
-        self.live.is_empty() && self.lingering.is_empty()
+        self.live.is_empty() && self.lingering.is_empty() && self.remote.is_empty()
     }
 
     /// Returns how many live members there are.
@@ -85,22 +97,14 @@ impl Channel {
 
     /// Returns whether one more member would be too many.
     pub(crate) fn is_full_for(&self, identity: &Identity, max_members: usize) -> bool {
-        self.live.len() >= max_members || self.roster_bytes + identity.entry_bytes > MAX_ROSTER_BYTES
+        self.live.len() + self.remote.len() >= max_members
+            || self.roster_bytes + identity.entry_bytes > MAX_ROSTER_BYTES
     }
 
     /// Adds a live member that is not in the channel yet.
-    pub(crate) fn join(
-        &mut self,
-        connection: ConnectionId,
-        identity: Arc<Identity>,
-        wants_metadata: bool,
-        sees_presence: bool,
-        now: u64,
-    ) {
-        self.roster_bytes += identity.entry_bytes;
-        let peer = Arc::clone(&identity.peer);
-        let member = LiveMember { connection, identity, wants_metadata, sees_presence, joined_at: now };
-        let displaced = self.live.insert(peer, member);
+    pub(crate) fn join(&mut self, member: LiveMember) {
+        self.roster_bytes += member.identity.entry_bytes;
+        let displaced = self.live.insert(Arc::clone(&member.identity.peer), member);
         debug_assert!(displaced.is_none(), "a peer has one connection, which joins once");
     }
 
@@ -118,8 +122,9 @@ impl Channel {
 
     /// Makes a live member a lingering one.
     pub(crate) fn linger(&mut self, peer: &Arc<str>, until: Time, since: u64) {
-        if let Some(LiveMember { identity, joined_at, .. }) = self.leave(peer) {
-            self.lingering.insert(Arc::clone(peer), Lingering { until, identity, joined_at, since });
+        if let Some(LiveMember { identity, tenure, joined_at, .. }) = self.leave(peer) {
+            let lingering = Lingering { until, identity, tenure, joined_at, since };
+            self.lingering.insert(Arc::clone(peer), lingering);
         }
     }
 
@@ -142,6 +147,7 @@ impl Channel {
     pub(crate) fn knows(&self, member: &str, other: &str) -> bool {
         let Some(member) = self.live.get(member) else { return false };
         self.live.contains_key(other)
+            || self.remote.contains_key(other)
             || self.lingering.get(other).is_some_and(|lingering| lingering.is_witnessed_by(member))
     }
 
@@ -163,7 +169,58 @@ impl Channel {
     /// Returns the roster that one member gets to see: every live member but itself.
     pub(crate) fn roster_for(&self, peer: &str) -> Vec<Member> {
         let others = self.live.values().filter(|member| &*member.identity.peer != peer);
-        others.map(|member| member.identity.entry()).collect()
+        let others = others.map(|member| &member.identity);
+        others.chain(self.remote.values().map(|member| &member.identity)).map(|it| it.entry()).collect()
+    }
+
+    /// Returns whether a peer's stay is known, or a later one.
+    pub(crate) fn has_since(&self, peer: &str, tenure: Tenure) -> bool {
+        let live = self.live.get(peer).map(|member| member.tenure);
+        let lingering = self.lingering.get(peer).map(|member| member.tenure);
+        [live, lingering, self.remote_tenure(peer)].into_iter().flatten().any(|known| known >= tenure)
+    }
+
+    /// Returns the members of this hub, lingering ones included.
+    pub(crate) fn own(&self) -> impl Iterator<Item = (&Identity, Tenure)> {
+        let live = self.live.values().map(|member| (&*member.identity, member.tenure));
+        live.chain(self.lingering.values().map(|member| (&*member.identity, member.tenure)))
+    }
+
+    /// Returns whether a peer is a member at another hub.
+    pub(crate) fn is_remote(&self, peer: &str) -> bool {
+        self.remote.contains_key(peer)
+    }
+
+    /// Returns the stay of a member at another hub.
+    pub(crate) fn remote_tenure(&self, peer: &str) -> Option<Tenure> {
+        self.remote.get(peer).map(|member| member.tenure)
+    }
+
+    /// Returns the members at one other hub.
+    pub(crate) fn remote_of(&self, node: NodeId) -> impl Iterator<Item = (&Arc<str>, Tenure)> {
+        let there = self.remote.iter().filter(move |(_, member)| member.node == node);
+        there.map(|(peer, member)| (peer, member.tenure))
+    }
+
+    /// Adds a member at another hub.
+    pub(crate) fn remote_join(&mut self, node: NodeId, tenure: Tenure, identity: Arc<Identity>) {
+        self.roster_bytes += identity.entry_bytes;
+        let peer = Arc::clone(&identity.peer);
+        self.remote.insert(peer, RemoteMember { node, tenure, identity });
+    }
+
+    /// Takes in that a member at another hub went on with its session there; false when it is no such member.
+    pub(crate) fn remote_renew(&mut self, node: NodeId, tenure: Tenure, identity: &Identity) -> bool {
+        let known = self.remote.get_mut(&identity.peer);
+        let known = known.filter(|it| it.node == node && it.identity.metadata == identity.metadata);
+        known.map(|member| member.tenure = tenure).is_some()
+    }
+
+    /// Removes a member at another hub, and returns at which.
+    pub(crate) fn remote_leave(&mut self, peer: &str) -> Option<NodeId> {
+        let RemoteMember { node, identity, .. } = self.remote.remove(peer)?;
+        self.roster_bytes -= identity.entry_bytes;
+        Some(node)
     }
 
     /// Returns the lingering members that a member knew. A member that lingered itself must not take their

@@ -20,7 +20,7 @@
 //! its deadline.
 //!
 //! The rest of the state machine is in `membership` (who is in a channel), `delivery` (what goes to a
-//! connection), `session` (what outlives a socket), `requests` (what clients ask for) and `operator` (what the operator wants).
+//! connection), `session` (what outlives a socket), `bus` (other hubs), `requests` (what clients ask for) and `operator` (what the operator wants).
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
@@ -28,6 +28,7 @@ use std::sync::Arc;
 use protocol::{CloseCode, ServerFrame};
 use units::Time;
 
+use crate::bus::{Bus, BusEvent, Stamp};
 use crate::channel::{Channel, Identity};
 use crate::config::Config;
 use crate::grants::Grants;
@@ -47,6 +48,10 @@ pub struct Hub {
     pub(crate) started: Option<Time>,
     pub(crate) apps: BTreeMap<AppId, App>,
     pub(crate) connections: BTreeMap<ConnectionId, Connection>,
+    /// The way to the other hubs, if there are any.
+    pub(crate) bus: Option<Bus>,
+    /// The Lamport clock of the stamps.
+    pub(crate) clock: u64,
     pub(crate) usage: BTreeMap<AppId, Usage>,
     pub(crate) timers: BTreeSet<(Time, Timer)>,
     /// Peer ids that were taken over from earlier runs, for which a token is good once.
@@ -87,6 +92,8 @@ pub(crate) struct Connection {
     /// When it is closed because its credential expires.
     pub(crate) expires: Option<Time>,
     pub(crate) identity: Arc<Identity>,
+    /// When it began, comparable between hubs.
+    pub(crate) stamp: Stamp,
     /// Whether it goes on with the memberships of an earlier connection.
     pub(crate) is_resumed: bool,
     pub(crate) subscriptions: BTreeSet<Arc<str>>,
@@ -103,6 +110,8 @@ pub(crate) enum Timer {
     Gate { connection: ConnectionId, number: u64 },
     /// A broken peer has been waited for long enough.
     Linger { app: AppId, channel: Arc<str>, peer: Arc<str> },
+    /// The other hubs must hear from this one.
+    Beat,
     /// A direct was kept for long enough.
     Trim { app: AppId, peer: Arc<str> },
     /// A session has waited for a socket for long enough.
@@ -118,6 +127,8 @@ impl Hub {
             started: None,
             apps: BTreeMap::new(),
             connections: BTreeMap::new(),
+            bus: None,
+            clock: 0,
             usage: BTreeMap::new(),
             timers: BTreeSet::new(),
             adopted: BTreeSet::new(),
@@ -133,6 +144,7 @@ impl Hub {
         if now >= *self.started.get_or_insert(now) + self.config.resume_window {
             self.adopted.clear();
         }
+        self.start_beat(now);
         self.fire_timers(now);
         match input {
             Input::Connected(new) => self.connect(now, new),
@@ -151,6 +163,7 @@ impl Hub {
             }
             Input::Kick { app, peer } => self.kick(now, app, &peer),
             Input::Revoke { app, key } => self.revoke(now, app, &key),
+            Input::Bus(message) => self.hear(now, message),
             Input::ShutDown { retry_after_ms } => self.shut_down(retry_after_ms),
             Input::TimePassed => {}
         }
@@ -169,6 +182,7 @@ impl Hub {
     fn connect(&mut self, now: Time, new: NewConnection) {
         let NewConnection { connection, app, key, grants, expires_at, peer_metadata, resume, welcome } = new;
         let identity = Arc::new(Identity::new(welcome.peer_id.clone(), peer_metadata));
+        let stamp = self.next_stamp();
         let owners = &mut self.apps.entry(app).or_default().owners;
         if let Some(previous) = owners.insert(Arc::clone(&identity.peer), connection) {
             self.close(now, previous, CloseCode::ADMIN_DISCONNECT, "superseded");
@@ -183,6 +197,7 @@ impl Hub {
             grants,
             expires,
             identity: Arc::clone(&identity),
+            stamp,
             is_resumed: matches!(resume, Some(Resume::Session { .. })),
             subscriptions: BTreeSet::new(),
             messages: TokenBucket::new(now, self.config.message_rate),
@@ -193,6 +208,7 @@ impl Hub {
         self.count_connected(app);
         self.reply(connection, &ServerFrame::Welcome(welcome));
         self.begin_session(app, &identity.peer, connection, resume);
+        self.tell(|| BusEvent::Connected { app, peer: Arc::clone(&identity.peer), stamp });
     }
 
     /// Counts one message against the connection's rate; closes the connection and returns false when it
@@ -219,6 +235,7 @@ impl Hub {
                 }
                 Timer::Gate { connection, number } => self.open_gates(connection, number),
                 Timer::Linger { app, channel, peer } => self.give_up(app, &channel, &peer),
+                Timer::Beat => self.beat(now),
                 Timer::Trim { app, peer } => self.trim(now, app, &peer),
                 Timer::Forget { app, peer } => {
                     self.end_session(app, &peer);

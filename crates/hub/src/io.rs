@@ -8,7 +8,7 @@ use protocol::{ClientFrame, CloseCode, FrameError, Map, Welcome};
 use serde_json::Value;
 use units::Time;
 
-use crate::{Grants, Resume};
+use crate::{BusMessage, Grants, Resume};
 
 /// A tenant. Channels and peers of different apps never meet.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -151,6 +151,8 @@ pub enum Input {
         /// The key.
         key: KeyId,
     },
+    /// Another hub says something. Only for hubs made by [`Hub::on_bus`](crate::Hub::on_bus).
+    Bus(BusMessage),
     /// The server shuts down: every client is told and every socket closed.
     ShutDown {
         /// After how many milliseconds clients should come back; more than zero.
@@ -186,6 +188,8 @@ pub enum Output {
         /// Why, in one or two words for the developer.
         reason: &'static str,
     },
+    /// Tell every other hub. Only from hubs made by [`Hub::on_bus`](crate::Hub::on_bus).
+    Bus(BusMessage),
     /// Tell those who follow what happens in the channels. In order within a channel.
     Lifecycle {
         /// The tenant.

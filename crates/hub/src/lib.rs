@@ -5,6 +5,7 @@
 
 #![forbid(unsafe_code)]
 
+mod bus;
 mod channel;
 mod config;
 mod delivery;
@@ -20,6 +21,7 @@ mod rate;
 mod requests;
 mod session;
 
+pub use bus::{BusBody, BusEvent, BusMessage, NodeId, RemoteJoin, Stamp, Tenure};
 pub use config::Config;
 pub use grants::{Action, Actions, Grants};
 pub use hub::Hub;

@@ -5,7 +5,8 @@ use std::sync::Arc;
 use protocol::{CloseCode, Member, ServerFrame};
 use units::Time;
 
-use crate::channel::{Channel, Lingering};
+use crate::bus::{BusEvent, Tenure};
+use crate::channel::{Channel, Lingering, LiveMember};
 use crate::hub::{Hub, Timer};
 use crate::io::{AppId, ConnectionId, Lifecycle, Output};
 use crate::outbox::About;
@@ -58,11 +59,11 @@ impl Hub {
     /// Ends the membership of a live member and tells everyone.
     pub(crate) fn leave(&mut self, app: AppId, name: &Arc<str>, peer: &Arc<str>) {
         let Some(channel) = self.channel_mut(app, name) else { return };
-        channel.leave(peer);
+        let Some(LiveMember { tenure, .. }) = channel.leave(peer) else { return };
         let watchers: Vec<ConnectionId> = channel.watchers().map(|member| member.connection).collect();
         self.send_presence(&watchers, name, Vec::new(), vec![Self::bare(peer)]);
         self.drop_kept(app, name, peer, true);
-        self.left_for_good(app, name, peer);
+        self.left_for_good(app, name, peer, tenure);
     }
 
     /// Suspends the membership of a live member.
@@ -107,19 +108,25 @@ impl Hub {
         if let Some(lingering) = self.end_lingering(app, name, peer) {
             self.tell_witnesses(app, name, peer, &lingering);
             self.drop_kept(app, name, peer, false);
-            self.left_for_good(app, name, peer);
+            self.left_for_good(app, name, peer, lingering.tenure);
             self.drop_empty_app(app);
         }
     }
 
-    fn left_for_good(&mut self, app: AppId, name: &Arc<str>, peer: &Arc<str>) {
+    fn left_for_good(&mut self, app: AppId, name: &Arc<str>, peer: &Arc<str>, tenure: Tenure) {
         let (channel, peer) = (Arc::clone(name), Arc::clone(peer));
+        self.tell(|| BusEvent::Left { app, channel: Arc::clone(name), peer: Arc::clone(&peer), tenure });
+        self.end_contest(app, &peer);
         self.happened(app, Lifecycle::PeerLeft { channel, peer });
-        let Some(channels) = self.apps.get_mut(&app).map(|app| &mut app.channels) else { return };
-        if channels.get(name).is_some_and(|channel| channel.is_empty()) {
-            channels.remove(name);
+        if self.drop_empty_channel(app, name) {
             self.happened(app, Lifecycle::ChannelClosed { channel: Arc::clone(name) });
         }
+    }
+
+    /// Ends a channel that nobody is in; returns whether it did.
+    pub(crate) fn drop_empty_channel(&mut self, app: AppId, name: &str) -> bool {
+        let Some(channels) = self.apps.get_mut(&app).map(|app| &mut app.channels) else { return false };
+        channels.get(name).is_some_and(|channel| channel.is_empty()) && channels.remove(name).is_some()
     }
 
     pub(crate) fn happened(&mut self, app: AppId, event: Lifecycle) {
@@ -136,7 +143,7 @@ impl Hub {
         self.apps.get_mut(&app)?.channels.get_mut(name)
     }
 
-    fn bare(peer: &Arc<str>) -> Member {
+    pub(crate) fn bare(peer: &Arc<str>) -> Member {
         Member { peer_id: peer.to_string(), metadata: None }
     }
 

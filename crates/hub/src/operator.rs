@@ -6,6 +6,7 @@ use protocol::{CloseCode, Map, ServerFrame};
 use serde_json::Value;
 use units::Time;
 
+use crate::bus::BusEvent;
 use crate::hub::Hub;
 use crate::io::{AppId, ConnectionId, KeyId, Lifecycle, Output};
 
@@ -23,6 +24,11 @@ impl Hub {
     }
 
     pub(crate) fn kick(&mut self, now: Time, app: AppId, peer: &str) {
+        self.tell(|| BusEvent::Kick { app, peer: peer.to_owned() });
+        self.kick_here(now, app, peer);
+    }
+
+    pub(crate) fn kick_here(&mut self, now: Time, app: AppId, peer: &str) {
         let owner = self.apps.get(&app).and_then(|app| app.owners.get(peer)).copied();
         if let Some(connection) = owner {
             self.throw_out(now, connection, CloseCode::ADMIN_DISCONNECT, "removed by the operator");
@@ -42,6 +48,11 @@ impl Hub {
     }
 
     pub(crate) fn revoke(&mut self, now: Time, app: AppId, key: &KeyId) {
+        self.tell(|| BusEvent::Revoke { app, key: key.clone() });
+        self.revoke_here(now, app, key);
+    }
+
+    pub(crate) fn revoke_here(&mut self, now: Time, app: AppId, key: &KeyId) {
         let admitted = self.connections.iter().filter(|(_, state)| state.app == app && state.key == *key);
         let connections: Vec<ConnectionId> = admitted.map(|(connection, _)| *connection).collect();
         for connection in connections {

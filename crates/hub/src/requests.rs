@@ -7,6 +7,8 @@ use protocol::{ClientFrame, CloseCode, ErrorCode, Map, ServerFrame, names};
 use serde_json::Value;
 use units::Time;
 
+use crate::bus::{BusEvent, RemoteJoin, Tenure};
+use crate::channel::{Channel, LiveMember};
 use crate::grants::Action;
 use crate::hub::{Connection, Hub};
 use crate::io::{AppId, ConnectionId, Lifecycle};
@@ -92,7 +94,8 @@ impl Hub {
         self.answer(connection, request_id, Ok(()));
         let now_event = self.next_event();
         let Some(state) = self.connections.get(&connection) else { return };
-        let (app_id, identity, is_resumed) = (state.app, Arc::clone(&state.identity), state.is_resumed);
+        let (app_id, identity) = (state.app, Arc::clone(&state.identity));
+        let (is_resumed, stamp) = (state.is_resumed, state.stamp);
         let sees_presence = state.grants.actions.contains(Action::Presence);
         let known_name = state.subscriptions.get(channel).cloned();
         let is_new = known_name.is_none();
@@ -107,6 +110,16 @@ impl Hub {
             // Two frames, `left` and then `joined`: clients that find an id in both lists of one lose it.
             self.tell_witnesses(app_id, &name, &identity.peer, absence);
         }
+        if let Some(absence) = absence.as_ref().filter(|_| unnoticed.is_none()) {
+            let (channel, peer, tenure) = (Arc::clone(&name), Arc::clone(&identity.peer), absence.tenure);
+            self.tell(|| BusEvent::Left { app: app_id, channel, peer, tenure });
+        }
+        // What another hub still says about an earlier connection of this peer is out of date.
+        let was_at = self.channel_mut(app_id, &name).and_then(|channel| channel.remote_leave(&identity.peer));
+        if let Some(node) = was_at {
+            self.contest(app_id, &identity.peer, node);
+            self.tell_all(app_id, &name, Vec::new(), vec![Self::bare(&identity.peer)]);
+        }
         let channels = &mut self.apps.entry(app_id).or_default().channels;
         let opens = !channels.contains_key(&name);
         let channel = channels.entry(Arc::clone(&name)).or_default();
@@ -117,11 +130,21 @@ impl Hub {
                 .map(|member| member.connection)
                 .collect::<Vec<_>>();
             let joined_at = unnoticed.map_or(now_event, |absence| absence.joined_at);
-            channel.join(connection, Arc::clone(&identity), wants_metadata, sees_presence, joined_at);
+            let tenure = Tenure::new(stamp, now_event);
+            channel.join(LiveMember {
+                connection,
+                identity: Arc::clone(&identity),
+                wants_metadata,
+                sees_presence,
+                tenure,
+                joined_at,
+            });
             if let Some(state) = self.connections.get_mut(&connection) {
                 state.subscriptions.insert(Arc::clone(&name));
             }
             self.send_presence(&strangers, &name, vec![identity.entry()], Vec::new());
+            let (channel, member) = (Arc::clone(&name), identity.entry());
+            self.tell(|| BusEvent::Joined(RemoteJoin { app: app_id, channel, member, tenure }));
         } else if let Some(member) = channel.member_mut(&identity.peer) {
             member.wants_metadata = wants_metadata;
         }
@@ -183,8 +206,26 @@ impl Hub {
         Ok(())
     }
 
-    /// Sends to every live member of a channel but the sender, written once for all.
+    /// Sends to every member of a channel but the sender, here and at other hubs.
     pub(crate) fn broadcast(
+        &mut self,
+        app: AppId,
+        channel: String,
+        sender: Option<ConnectionId>,
+        from: String,
+        metadata: Option<&Map>,
+        data: Value,
+    ) {
+        if self.bus.is_some() {
+            let (channel, from, data) = (channel.clone(), from.clone(), data.clone());
+            let from_metadata = metadata.cloned();
+            self.tell(|| BusEvent::Message { app, channel, from, from_metadata, data });
+        }
+        self.broadcast_here(app, channel, sender, from, metadata, data);
+    }
+
+    /// Sends to every live member of a channel but the sender, written once for all.
+    pub(crate) fn broadcast_here(
         &mut self,
         app: AppId,
         channel: String,
@@ -233,7 +274,12 @@ impl Hub {
         let receiver = self.connection_of(app, to);
         let is_kept = self.keeps_directs(now, app, to);
         if receiver.is_none() && !is_kept {
-            return Err(not_found);
+            let through = self.channels_with(state, |channel| channel.is_remote(to));
+            if through.is_empty() {
+                return Err(not_found);
+            }
+            self.send_remote(app, &identity, to, through, data);
+            return Ok(());
         }
         let mut through = Vec::new();
         if self.config.directs_need_shared_channel {
@@ -255,13 +301,17 @@ impl Hub {
     /// Returns the channels through which a sender knows a peer. One that lingers counts when directs are kept
     /// for it: it is known to the sender, and may come back to the channel.
     fn shared_channels(&self, sender: &Connection, to: &str, may_linger: bool) -> Vec<Arc<str>> {
-        let Some(app) = self.apps.get(&sender.app) else { return Vec::new() };
-        let is_shared = |name: &&Arc<str>| {
-            app.channels.get(*name).is_some_and(|channel| {
-                channel.is_live(to) || may_linger && channel.knows(&sender.identity.peer, to)
-            })
-        };
-        sender.subscriptions.iter().filter(is_shared).cloned().collect()
+        let peer = &sender.identity.peer;
+        self.channels_with(sender, |channel| {
+            channel.is_live(to) || may_linger && channel.is_lingering(to) && channel.knows(peer, to)
+        })
+    }
+
+    /// Returns those of a connection's channels that fulfil a condition.
+    fn channels_with(&self, state: &Connection, condition: impl Fn(&Channel) -> bool) -> Vec<Arc<str>> {
+        let Some(app) = self.apps.get(&state.app) else { return Vec::new() };
+        let fulfils = |name: &&Arc<str>| app.channels.get(*name).is_some_and(&condition);
+        state.subscriptions.iter().filter(fulfils).cloned().collect()
     }
 }
 

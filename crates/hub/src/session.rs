@@ -240,7 +240,9 @@ impl Hub {
         let directs = &mut session.directs;
         if std::mem::take(&mut directs.is_lossy) {
             directs.gap = directs.next();
-            self.reply(connection, &ServerFrame::Gap { cursor: directs.gap });
+            // In the log, for directs with lower cursors may wait there.
+            let gap = ServerFrame::Gap { cursor: directs.gap }.to_json().into();
+            self.deliver(connection, &gap, About::Direct { through: Vec::new() });
         }
         // Those of one sender stay in order.
         let mut waiting = BTreeSet::new();

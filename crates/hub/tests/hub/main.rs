@@ -7,4 +7,5 @@ mod operator;
 mod ordering;
 mod requests;
 mod resume;
+mod simulation;
 mod world;

@@ -71,6 +71,7 @@ impl World {
                 }
                 Output::Ping { connection, payload } => (connection, Event::Ping(payload)),
                 Output::Close { connection, code, .. } => (connection, Event::Close(code.get())),
+                Output::Bus(message) => panic!("{message:?} although there is no other hub"),
                 Output::Lifecycle { event, .. } => {
                     self.chronicle.push(in_short(&event));
                     continue;

@@ -82,7 +82,7 @@ impl World {
                 hub::Output::Send { connection, text } => (connection, ToSession::Text(text.to_string())),
                 hub::Output::Ping { connection, payload } => (connection, ToSession::Ping(payload)),
                 hub::Output::Close { connection, code, .. } => (connection, ToSession::Closed(code.get())),
-                hub::Output::Lifecycle { .. } => continue,
+                hub::Output::Lifecycle { .. } | hub::Output::Bus(_) => continue,
             };
             let closes = matches!(what, ToSession::Closed(_));
             if let Some(&node) = self.connections.get(&connection) {
