@@ -1,9 +1,9 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { Chromium } from "./support/chromium.mjs";
+import { startServerWithTokens } from "./support/keys.mjs";
 import { startProxy } from "./support/proxy.mjs";
 import { pythonPeer } from "./support/python.mjs";
-import { startServer } from "./support/server.mjs";
 
 const CALLS = 10;
 const BACK_MS = 10_000;
@@ -19,16 +19,28 @@ const MAX_LOST = 8;
 // With a `left` at the close, the call is dead for good: Chromium closes its connection, aiortc then calls the peer
 // closed, and never answers it again.
 test(`f23 media comes back after the Python peer's socket broke, and after the tab's, ${CALLS} times of ${CALLS}`, async (t) => {
-  const server = await startServer(t);
+  const server = await startServerWithTokens(t);
   const chromium = await Chromium.start(t);
   const times = [];
   let lost = 0;
   while (times.length < CALLS) {
     const [pythonWay, tabWay] = [await startProxy(t, server), await startProxy(t, server)];
-    const python = await pythonPeer(t, "python", { url: pythonWay.url });
-    const tab = await chromium.peer("tab", { url: tabWay.url });
+    const number = times.length + lost;
+    // Ids that stay and ids that are drawn for each socket, in both orders.
+    const names = [["ann", "bob"], ["bob", "ann"], null][number % 3];
+    const token = (sub) => server.token({ sub });
+    const [python, tab] = [
+      await pythonPeer(t, "python", {
+        url: pythonWay.url,
+        ...(names ? { tokens: [token(names[0]), token(names[0])] } : { api_key: server.publishable }),
+      }),
+      await chromium.peer("tab", {
+        url: tabWay.url,
+        ...(names ? { token: () => token(names[1]) } : { apiKey: server.publishable }),
+      }),
+    ];
     await Promise.all([python.publish(), tab.publish()]);
-    const channel = `demo/${times.length + lost}`;
+    const channel = `demo/${number}`;
     await tab.join(channel);
     await python.join(channel);
     try {
@@ -40,7 +52,7 @@ test(`f23 media comes back after the Python peer's socket broke, and after the t
     } catch (failure) {
       lost += 1;
       if (lost > MAX_LOST) throw failure;
-      t.diagnostic(`a call is lost: ${failure.message}; Python: ${await states(python)}; tab: ${await states(tab)}`);
+      t.diagnostic(`a call is lost (${names ? `Python is ${names[0]}` : "drawn ids"}): ${failure.message}; Python: ${await states(python)}; tab: ${await states(tab)}`);
     }
     await tab.close();
     await python.end();

@@ -1,8 +1,9 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { startServerWithTokens } from "./support/keys.mjs";
+import { nodePeer } from "./support/node.mjs";
 import { Raw } from "./support/raw.mjs";
 import { KEY, startServer } from "./support/server.mjs";
-import { nodePeer } from "./support/node.mjs";
 
 // The call over a relay comes with the TURN server.
 const SERVERS = `
@@ -42,4 +43,13 @@ test("f27 ICE servers that clients would refuse stop the server from starting", 
     const config = `[[keys]]\nid = "${KEY}"\n${wrong}`;
     await assert.rejects(startServer(t, { config }), /ice_servers/);
   }
+});
+
+test("f27 the ICE servers of a token win over the server's", async (t) => {
+  const server = await startServerWithTokens(t, { config: '[[ice_servers]]\nurls = ["stun:127.0.0.1:9"]\n' });
+  const own = [{ urls: ["turn:127.0.0.1:8"], username: "own", credential: "test" }];
+  const by = async (query) => (await Raw.connect(server.url, query)).welcome.metadata.iceServers;
+  assert.deepEqual(await by(`?token=${server.token({ sub: "ann", metadata: { iceServers: own } })}`), own);
+  assert.deepEqual(await by(`?token=${server.token({ sub: "bob" })}`), [{ urls: ["stun:127.0.0.1:9"] }]);
+  assert.deepEqual(await by(`?key=${server.publishable}`), [{ urls: ["stun:127.0.0.1:9"] }]);
 });
