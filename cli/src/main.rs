@@ -23,7 +23,11 @@ struct Arguments {
 #[derive(Subcommand)]
 enum Command {
     /// Run the signalling server.
-    Serve(parlor_server::cli::ServeArgs),
+    Serve(Box<parlor_server::cli::ServeArgs>),
+    /// Make, list, revoke and rotate the server's keys.
+    Keys(parlor_server::admin::KeysArgs),
+    /// Make tokens for the server's clients.
+    Token(parlor_server::admin::TokenArgs),
     /// Join a channel, send and receive, and report what came.
     Call(call::CallArgs),
     /// Run a server and two sessions that call each other, all in this process.
@@ -35,7 +39,9 @@ enum Command {
 fn main() -> ExitCode {
     let arguments = Arguments::parse();
     let outcome = match arguments.command {
-        Command::Serve(arguments) => return parlor_server::cli::run(arguments),
+        Command::Serve(arguments) => return parlor_server::cli::run(*arguments),
+        Command::Keys(arguments) => return parlor_server::admin::keys::run(arguments),
+        Command::Token(arguments) => return parlor_server::admin::token::run(arguments),
         Command::Call(arguments) => call::run(&arguments),
         Command::Demo(arguments) => demo::run(&arguments),
         Command::Bench(arguments) => bench::run(&arguments),

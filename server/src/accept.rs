@@ -175,6 +175,20 @@ pub(crate) async fn limit_connects(
     next.run(request).await
 }
 
+/// Lets a request that needs no secret pass unless its client's address has made too many connects.
+pub(crate) async fn limit_requests(
+    State(entrance): State<Arc<Entrance>>,
+    request: Request,
+    next: Next,
+) -> Response {
+    if let Some(ClientAddress(client)) = request.extensions().get::<ClientAddress>().copied()
+        && let Err(wait) = entrance.limits.connect(client, Instant::now())
+    {
+        return entrance.too_many(wait);
+    }
+    next.run(request).await
+}
+
 impl Entrance {
     fn too_many(&self, wait: Duration) -> Response {
         self.metrics.refused_by_http(StatusCode::TOO_MANY_REQUESTS);

@@ -1,17 +1,19 @@
 //! The command line of the server.
 
 use std::io::Write as _;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::Args;
 use tokio::signal;
 
+use crate::admin::DEFAULT_DATABASE;
 use crate::config::{Config, ConfigError, DEV_KEY, Key, PerAddress, Tls};
 use crate::config_file;
 use crate::logging;
 use crate::server::{Server, ServerHandle};
 use crate::settings::Settings;
+use crate::store::DatabaseLocation;
 use crate::tls::DevCertificate;
 
 /// The flags of the server.
@@ -88,8 +90,12 @@ fn configuration(settings: Settings, dev: bool, tls_dev: Option<PathBuf>) -> Res
     if let Some(certificate) = tls_dev {
         config.tls = Some(Tls::SelfSigned { certificate });
     }
-    if config.keys.is_empty() {
-        let advice = "no client could connect: name keys in a configuration file (--config), or try --dev";
+    let default_database = Path::new(DEFAULT_DATABASE);
+    if config.keys.is_empty() && config.database.is_none() && default_database.exists() {
+        config.database = Some(DatabaseLocation::Sqlite(default_database.to_owned()));
+    }
+    if config.keys.is_empty() && config.database.is_none() {
+        let advice = "no client could connect: make a key with `keys create`, or try --dev";
         return Err(ConfigError(advice.to_owned()));
     }
     Ok(config)

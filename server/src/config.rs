@@ -1,5 +1,6 @@
 //! What a server is told at its start.
 
+use std::fmt;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::num::{NonZeroU32, NonZeroUsize};
 use std::path::PathBuf;
@@ -8,6 +9,9 @@ use std::time::Duration;
 use hub::{Actions, Pattern};
 use ipnet::IpNet;
 use protocol::ice::IceServer;
+
+use crate::auth::MasterKeySource;
+use crate::store::DatabaseLocation;
 
 /// The port that the server listens on unless told otherwise.
 pub const DEFAULT_PORT: u16 = 7080;
@@ -29,6 +33,10 @@ pub struct Config {
     pub web_dir: Option<PathBuf>,
     /// The publishable keys.
     pub keys: Vec<Key>,
+    /// Where more keys are. They come and go while the server runs.
+    pub database: Option<DatabaseLocation>,
+    /// What secret keys, resume tokens and anonymous tokens are derived from.
+    pub master_key: MasterKeySource,
     /// What every client is told to use for ICE; at most [`protocol::ice::MAX_SERVERS`].
     pub ice_servers: Vec<IceServer>,
     /// Most sockets at once; one more is closed with 4010.
@@ -44,7 +52,7 @@ pub struct Config {
 }
 
 /// A publishable key: its id is the credential.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct Key {
     /// The id, `pk_…`.
     pub id: String,
@@ -55,6 +63,18 @@ pub struct Key {
     /// The web origins that it works from, such as `https://app.example`; empty for everywhere. A key with
     /// origins works in browsers only, for other clients send none.
     pub origins: Vec<String>,
+}
+
+/// Does not show the id.
+impl fmt::Debug for Key {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { id: _, channels, actions, origins } = self;
+        f.debug_struct("Key")
+            .field("channels", channels)
+            .field("actions", actions)
+            .field("origins", origins)
+            .finish_non_exhaustive()
+    }
 }
 
 /// Where the certificate comes from.
@@ -133,6 +153,8 @@ impl Default for Config {
             metrics_listen: None,
             web_dir: None,
             keys: Vec::new(),
+            database: None,
+            master_key: MasterKeySource::default(),
             ice_servers: Vec::new(),
             max_connections: 10_000,
             per_address: PerAddress::default(),

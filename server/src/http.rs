@@ -10,7 +10,8 @@ use axum::middleware::from_fn_with_state;
 use axum::routing::get;
 use tower_http::timeout::TimeoutLayer;
 
-use crate::accept::{Entrance, limit_connects};
+use crate::accept::{Entrance, limit_connects, limit_requests};
+use crate::rest::{self, Rest};
 use crate::static_files;
 use crate::ws::{self, Reception};
 
@@ -19,6 +20,7 @@ use crate::ws::{self, Reception};
 /// A request that is not answered within the handshake timeout is a 408: its body comes too slowly.
 pub(crate) fn routes(
     reception: Arc<Reception>,
+    rest: Rest,
     entrance: &Arc<Entrance>,
     is_ready: Arc<AtomicBool>,
     page: Router,
@@ -36,6 +38,9 @@ pub(crate) fn routes(
         .with_state(reception)
         .route("/healthz", get(async || "ok\n"))
         .route("/readyz", get(ready))
+        .merge(rest::routes(rest, |route| {
+            route.layer(from_fn_with_state(Arc::clone(entrance), limit_requests))
+        }))
         .merge(page)
         .layer(TimeoutLayer::with_status_code(StatusCode::REQUEST_TIMEOUT, entrance.handshake_timeout))
 }

@@ -6,12 +6,14 @@
 //! ```text
 //! accept: TCP, TLS, limits per address
 //!   └─ http ── / static_files, /healthz, /readyz
+//!        ├──── /v1/… rest ──▶ auth: keys and tokens ◀── store: the database, and what changes in it
 //!        └──── /v1 ws: one task per socket ◀── queue ── switchboard: the hub behind a mutex, its clock, its timers
 //! ```
 
 #![forbid(unsafe_code)]
 
 mod accept;
+pub mod admin;
 mod auth;
 pub mod cli;
 mod client_address;
@@ -22,14 +24,18 @@ mod limits;
 mod logging;
 mod metrics;
 mod per_address;
+mod rest;
 mod settings;
 mod static_files;
+mod store;
 mod switchboard;
 mod tls;
 mod ws;
 
 mod server;
 
+pub use auth::MasterKeySource;
 pub use config::{Config, ConfigError, Key, PerAddress, Timing, Tls};
 pub use server::{Server, ServerHandle, StartError};
+pub use store::DatabaseLocation;
 pub use tls::DevCertificate;

@@ -2,17 +2,33 @@
 
 use std::process::ExitCode;
 
-use clap::Parser;
+use clap::{Parser, Subcommand};
+use parlor_server::admin::{self, KeysArgs, TokenArgs};
 use parlor_server::cli::{self, ServeArgs};
 
 /// Parlor's self-hosted server: signalling and presence in one binary.
 #[derive(Parser)]
-#[command(name = "parlor-server", version)]
+#[command(name = "parlor-server", version, args_conflicts_with_subcommands = true)]
 struct Arguments {
     #[command(flatten)]
     serve: ServeArgs,
+    #[command(subcommand)]
+    command: Option<Command>,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Make, list, revoke and rotate keys
+    Keys(KeysArgs),
+    /// Make tokens
+    Token(TokenArgs),
 }
 
 fn main() -> ExitCode {
-    cli::run(Arguments::parse().serve)
+    let Arguments { serve, command } = Arguments::parse();
+    match command {
+        None => cli::run(serve),
+        Some(Command::Keys(arguments)) => admin::keys::run(arguments),
+        Some(Command::Token(arguments)) => admin::token::run(arguments),
+    }
 }

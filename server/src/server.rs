@@ -5,22 +5,26 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use protocol::ice;
-use ring::rand::{SecureRandom as _, SystemRandom};
 use tokio::net::TcpListener;
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinHandle;
 use tokio::time::{Duration, sleep, timeout};
 
 use crate::accept::{self, Entrance};
-use crate::auth::Doorkeeper;
+use crate::auth::{Keys, MasterKeyError, unix_now};
 use crate::client_address::TrustedProxies;
 use crate::config::{Config, ConfigError, Tls};
 use crate::http;
 use crate::metrics::{self, Metrics};
 use crate::per_address::AddressLimits;
+use crate::rest::Rest;
+use crate::store::StoreError;
 use crate::switchboard::Switchboard;
 use crate::tls::{self, CertificateFiles, DevCertificate};
 use crate::ws::Reception;
+
+/// What the key of resume tokens is derived for.
+const RESUME_KEY: &str = "parlor resume v1";
 
 /// Starts servers.
 #[derive(Debug)]
@@ -32,6 +36,9 @@ pub enum StartError {
     /// The configuration contradicts itself.
     #[error(transparent)]
     Config(#[from] ConfigError),
+    /// The database or the master key cannot be used, for instance because a newer version made it.
+    #[error("{0}")]
+    Keys(String),
     /// The address cannot be listened on, for instance because another program does.
     #[error("the server cannot listen on {address}: {error}")]
     Listen {
@@ -40,6 +47,18 @@ pub enum StartError {
         /// What the system says.
         error: std::io::Error,
     },
+}
+
+impl From<StoreError> for StartError {
+    fn from(error: StoreError) -> Self {
+        Self::Keys(error.to_string())
+    }
+}
+
+impl From<MasterKeyError> for StartError {
+    fn from(error: MasterKeyError) -> Self {
+        Self::Keys(error.to_string())
+    }
 }
 
 /// A running server. It runs on the tokio runtime that it was started on.
@@ -89,7 +108,7 @@ impl Server {
         }
         let timing = config.timing;
         let mut tasks = Tasks::default();
-        let doorkeeper = Doorkeeper::new(config.keys)?;
+        let keys = Keys::open(&config.keys, config.database.as_ref(), &config.master_key).await?;
         let (identity, dev_certificate) = match config.tls {
             None => (None, None),
             Some(Tls::Files { certificate, key }) => {
@@ -124,7 +143,7 @@ impl Server {
             config.hub,
             &config.ice_servers,
             config.max_connections,
-            &resume_key(),
+            &keys.master_key.derive(RESUME_KEY),
             Arc::clone(&metrics),
         ));
         tasks.spawn({
@@ -143,10 +162,23 @@ impl Server {
             stopped,
         });
         let is_ready = Arc::new(AtomicBool::new(true));
-        let reception =
-            Arc::new(Reception { doorkeeper, switchboard: Arc::clone(&switchboard), timing, metrics });
+        if let Some(following) = keys.follow(&switchboard) {
+            tasks.spawn(following);
+        }
+        let rest = Rest {
+            doorkeeper: Arc::clone(&keys.doorkeeper),
+            switchboard: Arc::clone(&switchboard),
+            started_at: unix_now(),
+            max_connections: config.max_connections,
+        };
+        let reception = Arc::new(Reception {
+            doorkeeper: keys.doorkeeper,
+            switchboard: Arc::clone(&switchboard),
+            timing,
+            metrics,
+        });
         let page = http::page(config.web_dir.as_deref(), &origin);
-        let routes = http::routes(reception, &entrance, Arc::clone(&is_ready), page);
+        let routes = http::routes(reception, rest, &entrance, Arc::clone(&is_ready), page);
         tasks.spawn(accept::run(entrance, listener, routes));
         Ok(ServerHandle {
             local_addr,
@@ -162,13 +194,6 @@ impl Server {
             tasks,
         })
     }
-}
-
-/// Draws a key for resume tokens that ends with the process.
-fn resume_key() -> [u8; 32] {
-    let mut key = [0; 32];
-    SystemRandom::new().fill(&mut key).expect("the system has random numbers");
-    key
 }
 
 impl ServerHandle {

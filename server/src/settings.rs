@@ -12,10 +12,13 @@ use std::time::Duration;
 use clap::{Args, ValueEnum};
 use ipnet::{AddrParseError, IpNet};
 use serde::Deserialize;
+use units::Secret;
 
+use crate::auth::MasterKeySource;
 use crate::config::{Config, ConfigError, Tls};
 use crate::config_file::{KeyEntry, ice_servers};
 use crate::static_files::{default_web_dir, has_page};
+use crate::store::DatabaseLocation;
 
 macro_rules! settings {
     ($( $(#[$doc:meta])+ $name:ident: $type:ty, $shown:literal; )*) => {
@@ -72,6 +75,13 @@ settings! {
 
     /// The directory of the demo page [default: web/dist, or share/parlor/web of the installation]
     web_dir: PathBuf, "DIR";
+
+    /// The SQLite file or postgres:// URL of more keys [default: none, parlor.db if there are no other keys]
+    #[arg(hide_env_values = true)]
+    database: DatabaseLocation, "PATH|URL";
+
+    /// The file of the master key; made on first use [default: none, the SQLite file's with .key]
+    master_key_file: PathBuf, "FILE";
 
     /// Most sockets at once; one more is closed with 4010 [default: 10000]
     max_connections: usize, "COUNT";
@@ -137,7 +147,8 @@ fn variable(name: &str) -> String {
 impl Settings {
     /// Checks the settings and puts them in the place of the defaults.
     pub(crate) fn configure(self) -> Result<Config, ConfigError> {
-        let mut config = Config { tls: self.tls()?, web_dir: self.page_directory()?, ..Config::default() };
+        let (tls, web_dir, master_key) = (self.tls()?, self.page_directory()?, self.master_key());
+        let mut config = Config { tls, web_dir, master_key, ..Config::default() };
         let Config { listen, max_connections, per_address, trusted_proxies, timing, hub, .. } = &mut config;
         set(listen, self.listen);
         set(max_connections, self.max_connections);
@@ -167,9 +178,16 @@ impl Settings {
         for entry in self.keys {
             config.keys.push(entry.into_key().map_err(ConfigError)?);
         }
+        config.database = self.database;
         config.metrics_listen = self.metrics_listen;
         config.ice_servers = ice_servers(self.ice_servers).map_err(ConfigError)?;
         Ok(config)
+    }
+
+    /// Returns where the master key comes from. The key itself is no setting, for flags and files are read by others.
+    pub(crate) fn master_key(&self) -> MasterKeySource {
+        let text = std::env::var("PARLOR_MASTER_KEY").ok().map(Secret::new);
+        MasterKeySource { text, file: self.master_key_file.clone() }
     }
 
     fn tls(&self) -> Result<Option<Tls>, ConfigError> {
@@ -258,6 +276,7 @@ mod tests {
         // Examples, which have no default or none that is the same everywhere.
         assert_eq!(settings.trusted_proxies.take().unwrap().len(), 2);
         assert!(settings.tls_certificate.take().is_some() && settings.tls_key.take().is_some());
+        assert!(settings.database.take().is_some() && settings.master_key_file.take().is_some());
         assert!(settings.metrics_listen.take().is_some() && settings.web_dir.take().is_some());
         let config = settings.configure().unwrap();
         let (keys, ice_servers) = (config.keys.clone(), config.ice_servers.clone());

@@ -32,7 +32,7 @@ use protocol::{ClientFrame, CloseCode, ErrorCode, FrameError};
 use tokio::time::{Instant, timeout};
 use tungstenite::error::ProtocolError;
 
-use crate::auth::{Admission, ConnectQuery, Doorkeeper, Refusal};
+use crate::auth::{Admission, ConnectQuery, Doorkeeper, Refusal, unix_now};
 use crate::config::Timing;
 use crate::limits::{
     CLOSE_WAIT, MAX_BATCH, MAX_READ_FRAME_SIZE, READ_BUFFER_SIZE, WRITE_BUFFER_SIZE, WRITE_TIMEOUT,
@@ -43,7 +43,7 @@ use crate::switchboard::{Outgoing, Receiver, ResumeQuery, Switchboard};
 /// What every socket needs.
 #[derive(Debug)]
 pub(crate) struct Reception {
-    pub(crate) doorkeeper: Doorkeeper,
+    pub(crate) doorkeeper: Arc<Doorkeeper>,
     pub(crate) switchboard: Arc<Switchboard>,
     pub(crate) timing: Timing,
     pub(crate) metrics: Arc<Metrics>,
@@ -61,7 +61,7 @@ pub(crate) async fn upgrade(
     let admission = match query {
         Ok(Query(query)) => {
             let origin = headers.get(header::ORIGIN).and_then(|origin| origin.to_str().ok());
-            reception.doorkeeper.admit(&query, origin)
+            reception.doorkeeper.admit(&query, origin, unix_now())
         }
         Err(_) => Err(Refusal::Close { code: CloseCode::INVALID_TOKEN, reason: "unreadable query" }),
     };
@@ -86,7 +86,15 @@ async fn serve(
     admission: Result<Admission, Refusal>,
     resume: ResumeQuery,
 ) {
-    let connected = admission.and_then(|admission| reception.switchboard.connect(admission, &resume));
+    let connected = admission.and_then(|admission| {
+        let (app, key) = (admission.app, admission.key.clone());
+        let connected = reception.switchboard.connect(admission, &resume)?;
+        // The key may have been revoked since it was looked at, before there was a connection to close.
+        if !reception.doorkeeper.is_live(&key) {
+            reception.switchboard.revoke(app, key);
+        }
+        Ok(connected)
+    });
     let (connection, queue) = match connected {
         Ok(connected) => connected,
         Err(Refusal::BeforeUpgrade { .. }) => return,

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { startServerWithTokens } from "./support/keys.mjs";
 import { nodePeer } from "./support/node.mjs";
 import { pythonPeer } from "./support/python.mjs";
 import { Raw } from "./support/raw.mjs";
@@ -31,4 +32,21 @@ test("f08 a publisher gets no echo on the wire, subscribed or not", async (t) =>
   assert.deepEqual([channel, from, data], ["demo", ann.id, null]);
   await ann.settle();
   assert.deepEqual(ann.log.all("message"), []);
+});
+
+test("f08 a token's public metadata goes with directs always, and with broadcasts to those who ask", async (t) => {
+  const server = await startServerWithTokens(t);
+  const connect = (sub) => Raw.connect(server.url, `?token=${server.token({ sub, peerMetadata: { name: sub } })}`);
+  const [ann, asks, not] = [await connect("ann"), await connect("asks"), await connect("not")];
+  await ann.subscribe("demo");
+  await asks.subscribe("demo", { includeSenderMetadata: true });
+  await not.subscribe("demo");
+  assert.deepEqual(not.presence("demo")[0].joined.find((it) => it.peerId === "ann").metadata, { name: "ann" });
+  await ann.request({ type: "publish", channel: "demo", data: 1 });
+  assert.deepEqual((await asks.log.until("message")).fromMetadata, { name: "ann" });
+  assert.ok(!("fromMetadata" in (await not.log.until("message"))));
+  for (const to of [asks, not]) {
+    await ann.request({ type: "send", to: to.id, data: 1 });
+    assert.deepEqual((await to.log.until("direct")).fromMetadata, { name: "ann" });
+  }
 });

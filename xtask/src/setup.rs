@@ -44,6 +44,7 @@ const PACKAGES: &[Package] = &[
     package("nodejs", Sign::Program("node"), "builds and tests the web page", For::Testing),
     package("npm", Sign::Program("npm"), "builds and tests the web page", For::Testing),
     package("chromium", Sign::Program("chromium"), "tests calls with a browser", For::Testing),
+    package("postgresql", Sign::Program("pg_ctlcluster"), "tests keys in PostgreSQL", For::Testing),
     package("python3-venv", Sign::PythonModule("ensurepip"), "tests with the Python SDK", For::Testing),
     package("clang", Sign::Program("clang"), "the header's second compiler", For::Testing),
     package("valgrind", Sign::Program("valgrind"), "checks the C library's memory", For::Testing),

@@ -100,6 +100,30 @@ impl Pattern {
         reached[self.tokens.len()]
     }
 
+    /// Returns whether the pattern covers every name that another one covers.
+    ///
+    /// Never says yes in error. Says no where it would take more than one alternative of this pattern to cover a
+    /// wildcard of the other one, as in `a*` and `ab*` for `a*`; no single wildcard is such a case.
+    pub fn contains(&self, other: &Self) -> bool {
+        let mut reached = vec![false; self.tokens.len() + 1];
+        reached[0] = true;
+        self.skip_empty_runs(&mut reached);
+        for wanted in &other.tokens {
+            let mut next = vec![false; reached.len()];
+            for (index, token) in self.tokens.iter().enumerate().filter(|(index, _)| reached[*index]) {
+                match (token, wanted) {
+                    (Token::Byte(literal), Token::Byte(byte)) => next[index + 1] |= literal == byte,
+                    (Token::Segment, Token::Byte(byte)) => next[index] |= *byte != b'/',
+                    (Token::Segment, Token::Segment) | (Token::Anything, _) => next[index] = true,
+                    (Token::Byte(_), _) | (Token::Segment, Token::Anything) => {}
+                }
+            }
+            self.skip_empty_runs(&mut next);
+            reached = next;
+        }
+        reached[self.tokens.len()]
+    }
+
     fn skip_empty_runs(&self, reached: &mut [bool]) {
         for (index, token) in self.tokens.iter().enumerate() {
             if reached[index] && matches!(token, Token::Segment | Token::Anything) {
@@ -145,6 +169,33 @@ mod tests {
             for name in not_covered {
                 assert!(!parsed.matches(name), "{pattern} must not cover {name}");
             }
+        }
+    }
+
+    #[test]
+    fn a_pattern_contains_what_the_table_says() {
+        for (outer, inner, expected) in [
+            ("**", "**", true),
+            ("**", "a/*", true),
+            ("*", "*", true),
+            ("*", "**", false),
+            ("*", "a", true),
+            ("*", "a*b", true),
+            ("*", "a/b", false),
+            ("room/*", "room/1", true),
+            ("room/*", "room/1*", true),
+            ("room/*", "room/**", false),
+            ("room/**", "room/*/x", true),
+            ("room/**", "room", false),
+            ("room/1", "room/*", false),
+            ("a*c", "abc*c", true),
+            ("a*c", "ab*", false),
+            (r"a\*", r"a\*", true),
+            (r"a\*", "a*", false),
+            ("a*", r"a\*", true),
+        ] {
+            let [outer_pattern, inner_pattern] = [outer, inner].map(|text| Pattern::parse(text).unwrap());
+            assert_eq!(outer_pattern.contains(&inner_pattern), expected, "{outer} contains {inner}");
         }
     }
 

@@ -3,11 +3,15 @@
 #![allow(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
 
 mod binary;
+mod deployment;
 mod entrance;
 mod files;
+mod keys;
 mod limits;
 mod packaging;
+mod postgres;
 mod process;
+mod rest;
 mod resume;
 mod signalling;
 mod support;

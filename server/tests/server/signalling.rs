@@ -10,7 +10,7 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 use units::Secret;
 
-use crate::support::{Client, Event, ack, error_code, patiently, start, start_with};
+use crate::support::{Client, Event, ack, error_code, patiently, refusal, start, start_with};
 
 fn joined(channel: &str, peer: &str) -> ServerFrame {
     let member = Member { peer_id: peer.to_owned(), metadata: None };
@@ -87,17 +87,18 @@ async fn members_send_to_each_other_and_to_all() {
 }
 
 #[tokio::test]
-async fn clients_without_a_good_credential_are_accepted_and_closed() {
+async fn clients_without_a_good_credential_are_closed_or_refused() {
     let keys = vec![
         Key::open_to_all("pk_dev"),
         Key { origins: vec!["https://app.example".to_owned()], ..Key::open_to_all("pk_app") },
     ];
     let server = start_with(Config { keys, ..Config::dev_on_free_port() }).await;
-    for query in
-        ["?key=pk_nobody", "?key=", "", "?token=e.y.J", "?key=pk_dev&token=e.y.J", "?key=pk_app", "?key=%ff"]
-    {
+    for query in ["?key=pk_nobody", "?key=", "", "?key=pk_dev&token=e.y.J", "?key=%ff"] {
         let mut client = Client::open(&server.url(), query).await;
         assert_eq!(client.next().await, Event::Close(4001), "{query}");
+    }
+    for (query, error) in [("?token=e.y.J", "invalid_token"), ("?key=pk_app", "origin_not_allowed")] {
+        assert_eq!(refusal(&server.url(), query).await, (401, json!({"error": error})), "{query}");
     }
 }
 

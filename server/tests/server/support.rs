@@ -71,6 +71,16 @@ impl Client {
         self
     }
 
+    /// Opens a socket with a token and reads nothing yet.
+    pub async fn open_with_token(server: &str, token: &str) -> Self {
+        Self::open(server, &format!("?token={token}")).await
+    }
+
+    /// Connects with a token and reads the welcome.
+    pub async fn connect_with_token(server: &str, token: &str) -> Self {
+        Self::open_with_token(server, token).await.welcomed().await
+    }
+
     /// Connects over TLS and reads the welcome.
     pub async fn connect_tls(server: &str, key: &str, tls: Arc<ClientConfig>) -> Self {
         let url = format!("{server}/v1?key={key}");
@@ -232,6 +242,32 @@ pub async fn request(server: SocketAddr, method: &str, path: &str, headers: &str
     let (head, body) = answer.split_once("\r\n\r\n").unwrap();
     let status = head.split(' ').nth(1).unwrap().parse().unwrap();
     Answer { status, head: head.to_owned(), body: body.to_owned() }
+}
+
+/// Sends a request with a body, and returns the status and the JSON of the answer.
+pub async fn call(
+    server: SocketAddr,
+    method: &str,
+    path: &str,
+    bearer: &str,
+    body: Option<&str>,
+) -> (u16, Value) {
+    let body = body.unwrap_or_default();
+    let length = body.len();
+    let headers = format!("authorization: Bearer {bearer}\r\ncontent-length: {length}\r\n\r\n{body}");
+    let answer = request(server, method, path, &headers).await;
+    (answer.status, serde_json::from_str(&answer.body).unwrap_or_else(|_| panic!("{path}: {}", answer.body)))
+}
+
+/// Tries to connect, which must be refused before the upgrade, and returns the status and the JSON.
+pub async fn refusal(server: &str, query: &str) -> (u16, Value) {
+    match patiently(connect_async_with_config(format!("{server}/v1{query}"), None, true)).await {
+        Err(tokio_tungstenite::tungstenite::Error::Http(response)) => {
+            let status = response.status().as_u16();
+            (status, serde_json::from_slice(&response.into_body().unwrap_or_default()).unwrap())
+        }
+        other => panic!("expected a refusal, got {:?}", other.map(|_| "a socket")),
+    }
 }
 
 pub async fn get(server: SocketAddr, path: &str) -> Answer {

@@ -24,12 +24,18 @@ class NoConnection extends EventTarget {
   close() {}
 }
 
-/** A `MeteredPeer` in this process, with nothing to send; it learns who is there all the same. */
-export function nodePeer(t, name, { url, socket = "ws", apiKey = KEY, ...options }) {
+/**
+ * A `MeteredPeer` in this process, with nothing to send; it learns who is there all the same. `onConnection` gets the
+ * configuration of each connection that it makes.
+ */
+export function nodePeer(t, name, { url, socket = "ws", apiKey = KEY, onConnection = () => {}, ...options }) {
   const log = new Log(name);
   const credential = options.tokenProvider ? {} : { apiKey };
   const sdk = { url, ...credential, webSocketFactory: SOCKETS[socket], ...options };
-  sdk.rtcPeerConnectionFactory = () => new NoConnection();
+  sdk.rtcPeerConnectionFactory = (config) => {
+    onConnection(config);
+    return new NoConnection();
+  };
   const driven = drive(MeteredPeer, sdk, (event) => log.add(event));
   t.after(() => driven.peer.close());
   return { log, ...driven };
