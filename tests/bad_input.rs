@@ -5,7 +5,8 @@
 mod support;
 
 use std::net::TcpListener;
-use std::sync::Arc;
+use std::sync::{Arc, Barrier};
+use std::thread;
 
 use parlor::api::{
     AudioSource, Codec, Credential, EncodedFrame, EncodedSourceObserver, Event, IceServer, Listener,
@@ -106,6 +107,32 @@ fn wrong_arguments_are_refused_and_change_nothing() {
     session.close();
     assert_eq!(status(session.join("test/x").map(drop)), Status::Closed);
     assert_eq!(session.state(), SessionState::Closed);
+}
+
+#[test]
+fn of_several_joins_at_once_one_is_taken_and_the_others_are_refused() {
+    const THREADS: usize = 4;
+    let count =
+        |seen: &support::Seen, name| seen.event_names().into_iter().filter(|other| *other == name).count();
+    let server = TestServer::start();
+    let caller = Caller::new(server.config());
+    for round in 1..=10 {
+        let start = Barrier::new(THREADS);
+        let join = || {
+            start.wait();
+            caller.session.join("test/once").map(drop).map_err(|error| error.status())
+        };
+        let outcomes: Vec<_> = thread::scope(|scope| {
+            let threads: Vec<_> = (0..THREADS).map(|_| scope.spawn(join)).collect();
+            threads.into_iter().map(|thread| thread.join().unwrap()).collect()
+        });
+        let refused = outcomes.iter().filter(|outcome| **outcome == Err(Status::InvalidState)).count();
+        assert_eq!(refused, THREADS - 1, "{outcomes:?}");
+        caller.wait("joined", |seen| count(seen, "joined") == round);
+        caller.session.leave().unwrap();
+        // A join that was refused has no end beside its answer.
+        caller.wait("both ends", |seen| count(seen, "request-done") == 2 * round);
+    }
 }
 
 #[test]

@@ -23,7 +23,7 @@ struct Arguments {
 #[derive(Subcommand)]
 enum Command {
     /// Run the signalling server.
-    Serve(parlor_server::cli::ServeArgs),
+    Serve(Box<parlor_server::cli::ServeArgs>),
     /// Make, list, revoke and rotate the server's keys.
     Keys(parlor_server::admin::KeysArgs),
     /// Make tokens for the server's clients.
@@ -39,7 +39,7 @@ enum Command {
 fn main() -> ExitCode {
     let arguments = Arguments::parse();
     let outcome = match arguments.command {
-        Command::Serve(arguments) => return parlor_server::cli::run(arguments),
+        Command::Serve(arguments) => return parlor_server::cli::run(*arguments),
         Command::Keys(arguments) => return parlor_server::admin::keys::run(arguments),
         Command::Token(arguments) => return parlor_server::admin::token::run(arguments),
         Command::Call(arguments) => call::run(&arguments),

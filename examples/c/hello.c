@@ -25,7 +25,7 @@ int main(int argc, char **argv) {
 
     int failed = parlor_session_create(&config, &listener, &session) ||
                  parlor_stream_create(&stream) ||
-                 parlor_video_source_create_test_pattern(640, 360, 30, &video) ||
+                 parlor_video_source_create_test_pattern(320, 180, 15, &video) ||
                  parlor_audio_source_create_tone(440, &audio) ||
                  parlor_stream_add_video(stream, video, NULL) ||
                  parlor_stream_add_audio(stream, audio, NULL) ||

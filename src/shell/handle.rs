@@ -32,6 +32,8 @@ pub(crate) struct Shared(Mutex<View>);
 /// A session as the network thread saw it last.
 pub(crate) struct View {
     pub(crate) state: SessionState,
+    /// The join that is on its way to the network thread, whose answer `state` does not show yet.
+    pub(crate) joining: Option<RequestId>,
     pub(crate) peer_id: Option<String>,
     pub(crate) peers: BTreeMap<PeerId, (PeerInfo, PeerStats)>,
     pub(crate) tracks: BTreeMap<TrackId, RemoteTrack>,
@@ -42,6 +44,7 @@ impl Default for View {
     fn default() -> Self {
         Self {
             state: SessionState::Idle,
+            joining: None,
             peer_id: None,
             peers: BTreeMap::new(),
             tracks: BTreeMap::new(),
@@ -123,12 +126,19 @@ impl SessionHandle {
         names::validate_channel(channel)
             .map_err(|error| Error::new(Status::InvalidArgument, error.to_string()))?;
         self.open()?;
-        if self.state() != SessionState::Idle {
-            return Err(Error::new(Status::InvalidState, "the session is in a channel, or on its way"));
-        }
         let request = RequestId::new(next_id());
-        self.command(session::Command::Join { request, channel: channel.to_owned() })?;
-        Ok(request)
+        {
+            let mut view = self.shared.view();
+            if view.state != SessionState::Idle || view.joining.is_some() {
+                return Err(Error::new(Status::InvalidState, "the session is in a channel, or on its way"));
+            }
+            view.joining = Some(request);
+        }
+        let queued = self.command(session::Command::Join { request, channel: channel.to_owned() });
+        if queued.is_err() {
+            self.shared.view().joining = None;
+        }
+        queued.map(|()| request)
     }
 
     /// Starts leaving.

@@ -426,6 +426,7 @@ impl SessionRunner {
             _ => {}
         }
         if let Some(event) = events::translate(event, &self.shared) {
+            events::log(self.key, &event, &self.shared);
             self.events.push(event);
         }
     }

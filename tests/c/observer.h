@@ -10,7 +10,7 @@
 #include <string.h>
 #include <time.h>
 
-enum { EVENT_TYPES = 32, TEXT = 256, DEADLINE_SECONDS = 30 };
+enum { EVENT_TYPES = 32, TEXT = 256, DEADLINE_SECONDS = PARLOR_TEST_DEADLINE };
 
 /* What was seen so far. Everything is guarded by `mutex`; `changed` follows every change. */
 typedef struct observer {

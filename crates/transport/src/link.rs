@@ -158,6 +158,9 @@ impl Link {
             return;
         }
         let answers_check = self.round_trips.received(self.now, data);
+        if let Some(round_trip) = self.round_trips.measured() {
+            self.liveness.set_round_trip(round_trip);
+        }
         if self.liveness.heard(self.now) {
             self.enter(LinkState::Connected);
         }

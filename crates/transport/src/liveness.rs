@@ -19,8 +19,12 @@ const MEDIA_PATIENCE: Duration = Duration::from_millis(600);
 const IDLE_PATIENCE: Duration = Duration::from_millis(5_500);
 /// Between the probes of a silent path.
 const PROBE_INTERVAL: Duration = Duration::from_millis(100);
-/// How long probes may stay without an answer before the other side is lost.
+/// How long probes may stay without an answer before the other side is lost; longer on a path that is slower than this.
 const PROBE_BUDGET: Duration = Duration::from_millis(400);
+/// How many round trips the answer to a probe may take.
+const PROBE_ROUND_TRIPS: u32 = 2;
+/// The longest that a slow path is waited for.
+const LONGEST_BUDGET: Duration = Duration::from_secs(4);
 /// Between the probes of a lost path.
 const OUTAGE_INTERVAL: Duration = Duration::from_millis(250);
 
@@ -48,6 +52,8 @@ pub(crate) struct Liveness {
     watch: Option<Watch>,
     /// Whether the link carries media.
     media: bool,
+    /// How long the path takes there and back, as far as is known.
+    round_trip: Duration,
 }
 
 impl Liveness {
@@ -73,6 +79,11 @@ impl Liveness {
         {
             watch.next_probe = watch.heard + patience;
         }
+    }
+
+    /// Takes in how long the path takes there and back.
+    pub(crate) fn set_round_trip(&mut self, round_trip: Duration) {
+        self.round_trip = round_trip;
     }
 
     /// A datagram of the other side came. Returns whether it had been lost.
@@ -105,7 +116,8 @@ impl Liveness {
     }
 
     fn lost_at(&self, watch: Watch) -> Time {
-        watch.heard + self.patience() + PROBE_BUDGET
+        let budget = (self.round_trip * PROBE_ROUND_TRIPS).clamp(PROBE_BUDGET, LONGEST_BUDGET);
+        watch.heard + self.patience() + budget
     }
 
     fn patience(&self) -> Duration {
@@ -157,6 +169,16 @@ mod tests {
         assert_eq!(liveness.next(), Some(Time::from_millis(5_500)));
         liveness.set_media(true);
         assert_eq!(liveness.next(), Some(Time::from_millis(600)));
+    }
+
+    #[test]
+    fn a_slow_path_gets_the_time_for_an_answer() {
+        let mut liveness = Liveness::default();
+        liveness.set_media(true);
+        liveness.set_round_trip(Duration::from_millis(700));
+        liveness.start(Time::ZERO);
+        let due = run(&mut liveness, Time::ZERO, Time::from_millis(2_000));
+        assert_eq!(due.iter().find(|(_, due)| *due == Due::Lost), Some(&(2_000, Due::Lost)));
     }
 
     #[test]

@@ -146,6 +146,11 @@ impl RoundTrips {
         true
     }
 
+    /// Returns the smoothed round trip, once there was one.
+    pub(crate) fn measured(&self) -> Option<Duration> {
+        self.smoothed
+    }
+
     /// Notes a datagram on its way in. Returns whether it answers a check.
     pub(crate) fn received(&mut self, now: Time, datagram: &[u8]) -> bool {
         let Some(id) = transaction(datagram, Self::SUCCESS) else { return false };
