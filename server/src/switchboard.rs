@@ -18,6 +18,7 @@ use tokio::time::Instant;
 use units::Time;
 use uuid::Uuid;
 
+pub(crate) use self::operator::LifecycleEvent;
 use self::operator::LifecycleFeed;
 use self::queue::Sender;
 pub(crate) use self::queue::{Outgoing, Receiver};

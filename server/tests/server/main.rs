@@ -16,3 +16,4 @@ mod resume;
 mod signalling;
 mod support;
 mod tls;
+mod webhooks;
