@@ -62,11 +62,17 @@ impl Receiver {
         body["events"].as_array().unwrap().clone()
     }
 
-    /// Collects events until there are so many.
+    /// Collects events until there are so many, leaving out those that came before: an event is
+    /// told at least once.
     async fn collect(&mut self, count: usize) -> Vec<Value> {
-        let mut events = Vec::new();
+        let mut events: Vec<Value> = Vec::new();
         while events.len() < count {
-            events.extend(self.events().await);
+            for event in self.events().await {
+                let last = events.last().and_then(|event| event["cursor"].as_i64());
+                if event["cursor"].as_i64() > last {
+                    events.push(event);
+                }
+            }
         }
         assert_eq!(events.len(), count, "{events:?}");
         events
