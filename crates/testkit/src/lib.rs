@@ -15,8 +15,9 @@ mod network;
 mod node;
 mod random;
 mod signalling;
+pub mod simulation;
 mod world;
 
-pub use network::{Arrival, Network, Path};
+pub use network::{Arrival, Bottleneck, Bursts, Network, Path};
 pub use node::{Flow, NodeId, Stamped};
-pub use world::{Identity, World, WorldConfig};
+pub use world::{Identity, MessageKind, World, WorldConfig};

@@ -77,7 +77,7 @@ fn describe(world: &World, nodes: &[NodeId]) -> String {
 
 /// Sends media for a second and checks that everyone gets at least `least` of 50 packets of each track.
 fn assert_media(world: &mut World, nodes: &[NodeId], least: u64) {
-    world.forget_received();
+    world.forget_media();
     world.set_media(true);
     world.run_for(SECOND);
     world.set_media(false);
