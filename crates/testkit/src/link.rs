@@ -1,6 +1,6 @@
 //! What the shell does for a link: carries commands out, translates results, sends and counts media.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::{IpAddr, SocketAddr};
 
 use protocol::peer::{IceCandidate, SdpKind};
@@ -25,6 +25,8 @@ pub(crate) struct NodeLink {
     pub(crate) receiving: BTreeMap<ReceiverId, TrackId>,
     /// The data channels that are open or asked for.
     pub(crate) channels: BTreeMap<LinkChannelId, ChannelId>,
+    /// Those that are open.
+    open: BTreeSet<LinkChannelId>,
 }
 
 /// The offers of a link, as far as they show who gave way to whom.
@@ -62,6 +64,7 @@ impl NodeLink {
             sending: BTreeMap::new(),
             receiving: BTreeMap::new(),
             channels: BTreeMap::new(),
+            open: BTreeSet::new(),
         };
         this.add_candidates(reflexive);
         this.link.end_of_local_candidates();
@@ -211,21 +214,25 @@ impl NodeLink {
                 | Said::UfragChanged
                 | Said::KeyframeRequested { .. }
                 | Said::ChannelWritable { .. } => continue,
-                Said::ChannelOpened { channel: carrier, label, incoming: true } => {
-                    LinkEvent::ChannelReceived { carrier, label }
+                Said::ChannelOpened { channel: carrier, label, incoming } => {
+                    self.open.insert(carrier);
+                    match self.channels.get(&carrier) {
+                        _ if incoming => LinkEvent::ChannelReceived { carrier, label },
+                        Some(&channel) => LinkEvent::ChannelOpened { channel },
+                        None => continue,
+                    }
                 }
-                Said::ChannelOpened { channel: carrier, .. } => match self.channels.get(&carrier) {
-                    Some(&channel) => LinkEvent::ChannelOpened { channel },
-                    None => continue,
-                },
                 Said::ChannelMessage { channel: carrier, data, .. } => match self.channels.get(&carrier) {
                     Some(&channel) => return Some(FromLink::Message { channel, data }),
                     None => continue,
                 },
-                Said::ChannelClosed { channel: carrier } => match self.channels.remove(&carrier) {
-                    Some(channel) => LinkEvent::ChannelClosed { channel },
-                    None => continue,
-                },
+                Said::ChannelClosed { channel: carrier } => {
+                    self.open.remove(&carrier);
+                    match self.channels.remove(&carrier) {
+                        Some(channel) => LinkEvent::ChannelClosed { channel },
+                        None => continue,
+                    }
+                }
             };
             return Some(FromLink::Event(event));
         }
@@ -235,6 +242,11 @@ impl NodeLink {
     /// Returns what the link knows a channel by.
     pub(crate) fn carrier(&self, channel: ChannelId) -> Option<LinkChannelId> {
         self.channels.iter().find(|(_, known)| **known == channel).map(|(carrier, _)| *carrier)
+    }
+
+    /// Returns whether a data channel is open.
+    pub(crate) fn is_open(&self, channel: ChannelId) -> bool {
+        self.open.iter().any(|carrier| self.channels.get(carrier) == Some(&channel))
     }
 
     /// Sends one packet of each track that can be sent; `make` gives its content.

@@ -16,7 +16,7 @@ use rtc::peer_connection::RTCPeerConnection;
 use rtc::peer_connection::event::{RTCPeerConnectionEvent, RTCTrackEvent};
 use rtc::peer_connection::message::RTCMessage;
 use rtc::peer_connection::state::{RTCIceConnectionState, RTCPeerConnectionState};
-use rtc::peer_connection::transport::RTCDtlsTransportState;
+use rtc::peer_connection::transport::{RTCDtlsTransportState, RTCIceCandidateType};
 use rtc::sansio::Protocol;
 use rtc::shared::{TaggedBytesMut, TransportContext, TransportProtocol};
 use units::Time;
@@ -161,7 +161,9 @@ impl Link {
         if let Some(round_trip) = self.round_trips.measured() {
             self.liveness.set_round_trip(round_trip);
         }
-        if self.liveness.heard(self.now) {
+        // What comes from elsewhere says nothing of the path: a NAT that gave the other side another address lets
+        // it be heard, but not reached.
+        if self.counters.path.is_none_or(|(_, other)| other == remote) && self.liveness.heard(self.now) {
             self.enter(LinkState::Connected);
         }
         // The stack reports what it drops; nobody can do anything about it.
@@ -373,6 +375,7 @@ impl Link {
                     self.path_checks.clear();
                 }
                 RTCIceConnectionState::Connected | RTCIceConnectionState::Completed => {
+                    self.counters.path = self.nominated().or(self.counters.path);
                     self.pace.settle();
                     self.path_found = true;
                     self.handshake.start(self.now);
@@ -449,6 +452,18 @@ impl Link {
     fn has_peer_left(&self) -> bool {
         let state = self.pc.sctp().map(|sctp| sctp.transport().state());
         state == Some(RTCDtlsTransportState::Closed)
+    }
+
+    /// Returns the path that ICE chose.
+    fn nominated(&self) -> Option<(SocketAddr, SocketAddr)> {
+        let pair = self.pc.sctp()?.transport().ice_transport().get_selected_candidate_pair()?;
+        let address = |ip: &str, port: u16| Some(SocketAddr::new(ip.parse().ok()?, port));
+        let (local, remote) = (pair.local(), pair.remote());
+        // A reflexive candidate sends from its base.
+        let local = address(&local.related_address, local.related_port)
+            .filter(|base| !base.ip().is_unspecified() && local.typ != RTCIceCandidateType::Relay)
+            .or_else(|| address(&local.address, local.port))?;
+        Some((local, address(&remote.address, remote.port)?))
     }
 
     fn stack_timeout(&mut self) -> Option<Time> {

@@ -28,13 +28,25 @@ const ASSUMED_MESSAGE: u64 = 256 * 1024;
 /// Writes the copy of a remote description that the stack gets; `known` says whether it already has a
 /// transceiver for a mid, `video` are the video codecs that we speak.
 ///
+/// In an answer the data section has the mid `data`, under which the stack has offered it: its own count of mids
+/// goes by what the other side says, and it would give a mid that only it knows of to a media section as well.
+///
 /// What is not usable is written as an idle section with our own codecs: the stack would remember that a kind
 /// of media has no codec for the rest of the connection, or would fail at the next offer.
-pub(crate) fn for_stack(description: &Description, video: &[Codec], known: impl Fn(&str) -> bool) -> String {
-    let mut mids: Vec<&str> = description.sections.iter().map(|section| section.mid.as_str()).collect();
-    let data = fresh_mid(|mid| mids.contains(&mid));
+pub(crate) fn for_stack(
+    description: &Description,
+    video: &[Codec],
+    data: Option<&str>,
+    known: impl Fn(&str) -> bool,
+) -> String {
+    let mid_of = |section: &Section| match (&section.kind, data) {
+        (SectionKind::Data, Some(data)) => data.to_owned(),
+        _ => section.mid.clone(),
+    };
+    let mut mids: Vec<String> = description.sections.iter().map(mid_of).collect();
     if description.data().is_none() {
-        mids.push(&data);
+        let is_taken = |mid: &str| mids.iter().any(|taken| taken == mid);
+        mids.push(data.map_or_else(|| fresh_mid(is_taken), str::to_owned));
     }
     let (function, value) = &description.fingerprint;
     let mut text = Text::default();
@@ -50,20 +62,27 @@ pub(crate) fn for_stack(description: &Description, video: &[Codec], known: impl 
     if description.ice_lite {
         text.line(format_args!("a=ice-lite"));
     }
-    for section in &description.sections {
+    for (section, mid) in description.sections.iter().zip(&mids) {
         match section.kind {
             SectionKind::Data => {
-                text.data(&section.mid, description.setup, section.sctp_port, section.max_message);
+                text.data(mid, description.setup, section.sctp_port, section.max_message);
             }
             SectionKind::Media(kind) => {
                 text.media(section, kind, description.setup, video, known(&section.mid));
             }
         }
     }
-    if description.data().is_none() {
-        text.data(&data, description.setup, 5_000, ASSUMED_MESSAGE);
+    if let Some(mid) = mids.get(description.sections.len()) {
+        text.data(mid, description.setup, 5_000, ASSUMED_MESSAGE);
     }
     text.0
+}
+
+/// Returns the mid of the data section in what the stack wrote.
+pub(crate) fn data_mid(stack: &str) -> Option<&str> {
+    let (_, section) = stack.split_once("m=application")?;
+    let (_, mid) = section.split_once("a=mid:")?;
+    mid.lines().next()
 }
 
 /// A description in the making.

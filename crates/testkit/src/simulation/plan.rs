@@ -95,7 +95,7 @@ impl Plan {
             if !random.chance(AT_ONCE) {
                 at = random.between(Duration::from_secs(1), UNREST);
             }
-            add(&mut random, &mut actions, at, &path);
+            add(&mut random, &mut actions, at, (&path, nat));
         }
         // What begins at the same time keeps the order in which it was drawn.
         actions.sort_by_key(|(at, _)| *at);
@@ -174,7 +174,12 @@ fn first_joins(random: &mut Random) -> Vec<(Duration, Action)> {
 }
 
 /// Draws one thing and, where it is something that ends, its end.
-fn add(random: &mut Random, actions: &mut Vec<(Duration, Action)>, at: Duration, quiet: &Path) {
+fn add(
+    random: &mut Random,
+    actions: &mut Vec<(Duration, Action)>,
+    at: Duration,
+    (quiet, nat): (&Path, Option<usize>),
+) {
     let (one, other) = pair(random);
     // Mostly short; sometimes longer than the server waits for a silent client.
     let end = at
@@ -209,7 +214,7 @@ fn add(random: &mut Random, actions: &mut Vec<(Duration, Action)>, at: Duration,
             Some((end, Action::SetPath(one, other, *quiet))),
         ),
         87..92 => (Action::ChangeAddress(one), None),
-        92..96 => (Action::RebindNat(one), None),
+        92..96 => (nat.map_or(Action::ChangeAddress(one), Action::RebindNat), None),
         _ => (Action::StopServer, Some((end.min(at + Duration::from_secs(10)), Action::StartServer))),
     };
     actions.push((at, begin));

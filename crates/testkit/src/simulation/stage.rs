@@ -22,6 +22,10 @@ const SETTLING: Duration = Duration::from_secs(90);
 /// How long everything is watched once it is well.
 const WATCH: Duration = Duration::from_secs(4);
 
+/// How long data channels may take to speak again, beyond that: SCTP has doubled its pause before it sends again while the
+/// path was lost (up to RTO.Max, RFC 9260 section 16), and does not know that it is back.
+const SCTP_PAUSE: Duration = Duration::from_secs(64);
+
 /// Most datagrams and most messages that may be under way at the same time. Five peers that send on 60 links fill a
 /// path of 100 ms with less than a tenth of this; a loop that feeds itself passes it soon.
 const MOST_UNDER_WAY: (usize, usize) = (20_000, 5_000);
@@ -334,27 +338,29 @@ impl Stage {
         }
         self.check_media();
         for (from, to, text) in spoken {
-            let heard = self.world.messages(to).iter().any(|(_, data)| data == text.as_bytes());
-            if !heard {
+            let heard = |world: &World| world.messages(to).iter().any(|(_, data)| data == text.as_bytes());
+            if !self.world.run_until(SCTP_PAUSE, heard) {
                 let (from, to) = (self.world.name(from), self.world.name(to));
                 self.violations.push(format!("{to} did not hear {from} on a data channel"));
             }
         }
     }
 
-    /// Says something on every data channel that was opened and not closed.
+    /// Says something on every data channel that was opened and not closed, as soon as it is open.
     fn speak(&mut self) -> Vec<(NodeId, NodeId, String)> {
         let mut spoken = Vec::new();
         for (peer, &node) in self.nodes.iter().enumerate() {
             for channel in self.channels[peer].clone() {
-                let closed = |event: &Event| matches!(event, Event::ChannelClosed { channel: closed, .. } if *closed == channel);
-                if self.world.events(node).iter().any(|stamped| closed(&stamped.event)) {
+                let is_closed = |event: &Event| matches!(event, Event::ChannelClosed { channel: closed, .. } if *closed == channel);
+                if self.world.events(node).iter().any(|stamped| is_closed(&stamped.event)) {
                     continue;
                 }
-                let to = self.world.channels(node).into_iter().find(|(_, _, id)| *id == channel);
-                let to = to.and_then(|(id, ..)| self.world.owner(id));
                 self.said += 1;
                 let text = self.said.to_string();
+                let is_open = |world: &World| world.is_open(node, channel);
+                let is_open = self.world.run_until(SCTP_PAUSE, is_open);
+                let to = self.world.channels(node).into_iter().find(|(_, _, id)| *id == channel);
+                let to = to.and_then(|(id, ..)| self.world.owner(id)).filter(|_| is_open);
                 match to {
                     Some(to) if self.world.send_message(node, channel, &text) => spoken.push((node, to, text)),
                     _ => self.violations.push(format!("a data channel of {} is not open", PEERS[peer])),

@@ -76,6 +76,12 @@ impl World {
         open.filter_map(|(id, (peer, label))| Some((this.peers.get(peer)?.as_str(), label.as_str(), *id))).collect()
     }
 
+    /// Returns whether a participant's data channel is open.
+    pub fn is_open(&self, node: NodeId, channel: ChannelId) -> bool {
+        let this = &self.nodes[node.0];
+        this.channels.contains_key(&channel) && this.links.values().any(|link| link.is_open(channel))
+    }
+
     /// Returns whose peer id this is.
     pub fn owner(&self, wire_id: &str) -> Option<NodeId> {
         self.wire_ids.get(wire_id).copied()

@@ -1,0 +1,76 @@
+//! What a call goes through and survives, one thing at a time.
+
+use std::time::{Duration, Instant};
+
+use parlor_testkit::{Identity, NodeId, World, WorldConfig};
+use session::{Command, SessionState};
+use units::MediaKind::{Audio, Video};
+
+const CHANNEL: &str = "room";
+const SECOND: Duration = Duration::from_secs(1);
+
+/// Makes a world in which ann, whose id makes her polite, and bob are in the channel; `before` adds what they send.
+fn call(before: impl FnOnce(&mut World, [NodeId; 2])) -> (World, [NodeId; 2]) {
+    let mut world = World::new(WorldConfig::new(Instant::now(), 1));
+    let nodes = ["ann", "bob"].map(|name| world.add_node(name, Identity::Stable));
+    before(&mut world, nodes);
+    nodes.iter().for_each(|&node| {
+        world.join(node, CHANNEL);
+    });
+    let connected = |world: &World| nodes.iter().all(|&node| world.connected_peers(node) == 1);
+    assert!(world.run_until(3 * SECOND, connected));
+    (world, nodes)
+}
+
+fn with_cameras(world: &mut World, nodes: [NodeId; 2]) {
+    nodes.iter().for_each(|&node| {
+        world.add_stream(node, "camera", &[Audio, Video]);
+    });
+}
+
+/// Returns whether all that either sends arrives at the other within a second.
+fn flows(world: &mut World, nodes: [NodeId; 2]) -> bool {
+    world.set_media(true);
+    world.forget_media();
+    world.run_for(SECOND);
+    world.set_media(false);
+    nodes.iter().zip(nodes.iter().rev()).all(|(&from, &to)| {
+        let sent = world.sent(from);
+        !sent.is_empty() && sent.keys().all(|flow| world.received(to).get(flow).is_some_and(|count| *count > 20))
+    })
+}
+
+#[test]
+fn a_stream_that_came_and_went_while_the_server_was_down_is_no_trouble_to_those_of_the_other_side() {
+    let (mut world, [ann, bob]) = call(|world, [ann, _]| {
+        world.add_stream(ann, "camera", &[Video]);
+    });
+    world.stop_server();
+    world.run_for(SECOND);
+    let screen = world.add_stream(ann, "screen", &[Video]);
+    world.add_stream(bob, "camera", &[Audio, Video]);
+    world.run_for(SECOND);
+    world.command(ann, Command::RemoveStream { stream: screen });
+    world.start_server();
+    let seen = |world: &World| {
+        let kinds = |node| world.tracks(node).into_iter().map(|(_, _, kind)| kind).collect::<Vec<_>>();
+        world.state(ann) == SessionState::Joined && kinds(ann) == [Audio, Video] && kinds(bob) == [Video]
+    };
+    assert!(world.run_until(20 * SECOND, seen), "{:?} {:?}", world.events(ann), world.events(bob));
+    assert!(flows(&mut world, [ann, bob]));
+}
+
+#[test]
+fn a_translator_that_forgets_is_noticed_on_the_other_side() {
+    for hidden in [0, 1] {
+        let (mut world, nodes) = call(|world, nodes| {
+            world.add_nat(nodes[hidden]);
+            with_cameras(world, nodes);
+        });
+        assert!(flows(&mut world, nodes));
+        world.set_media(true);
+        world.rebind_nat(nodes[hidden]);
+        world.run_for(3 * SECOND);
+        assert!(flows(&mut world, nodes), "{:?}", world.events(nodes[0]));
+    }
+}
