@@ -15,6 +15,7 @@ mod python;
 mod rest;
 mod server;
 mod setup;
+mod sim;
 mod test;
 mod web;
 mod workspace;
@@ -42,6 +43,7 @@ cargo xtask <task>
                         tests the server with the published SDKs, one line for each check
   rest                  holds the REST interface against spec/openapi.json with schemathesis
   fuzz [--seconds N]    runs each fuzz target for a while (nightly Rust)
+  sim A..B              simulates the calls of these seeds, in which things go wrong; adds a line to docs/sim-ledger.md
   soak                  those of these tests that take minutes, at full length; writes docs/soak.md
   install --prefix P [--destdir D] [--profile NAME]
                         builds libparlor and installs it with its headers and package files
@@ -77,6 +79,7 @@ fn run(arguments: &[&str]) -> Result {
         ["rest"] => rest::test(),
         ["fuzz"] => fuzz::run(fuzz::BRIEFLY),
         ["fuzz", "--seconds", seconds] => fuzz::run(seconds),
+        ["sim", seeds] => sim::run(seeds),
         ["soak"] => conformance::run(Checks::Soak),
         ["install", options @ ..] => install::run(&Destination::parse(options)?),
         ["server"] => server::run(&project::target_dir().join("container")),

@@ -92,7 +92,8 @@ impl Signalling {
     /// Cuts a participant off from the server; nobody is told.
     pub(crate) fn cut(&mut self, node: NodeId) {
         self.cut.insert(node);
-        let (held, rest) = std::mem::take(&mut self.under_way).into_iter().partition(|(_, sent)| sent.0 == node);
+        let (held, rest) =
+            std::mem::take(&mut self.under_way).into_iter().partition(|(_, sent)| sent.0 == node);
         self.under_way = rest;
         let held: BTreeMap<(Time, u64), Sent> = held;
         self.held.extend(held.into_values());
@@ -101,7 +102,8 @@ impl Signalling {
     /// Ends a cut.
     pub(crate) fn heal(&mut self, now: Time, node: NodeId) {
         if self.cut.remove(&node) {
-            let (freed, rest) = std::mem::take(&mut self.held).into_iter().partition(|(held, ..)| *held == node);
+            let (freed, rest) =
+                std::mem::take(&mut self.held).into_iter().partition(|(held, ..)| *held == node);
             self.held = rest;
             let freed: Vec<Sent> = freed;
             for (node, connection, what) in freed {

@@ -16,8 +16,8 @@ use hub::{Actions, AppId, ConnectionId, Grants, Hub, KeyId, NewConnection, Patte
 use protocol::peer::PeerMessage;
 use protocol::{ClientFrame, Welcome};
 use session::{
-    Command, Config, Credential, Input, LinkCommand, LocalStream, LocalTrack, Output, PeerState,
-    Session, SessionState, SignalCommand, SignalEvent,
+    Command, Config, Credential, Input, LinkCommand, LocalStream, LocalTrack, Output, PeerState, Session,
+    SessionState, SignalCommand, SignalEvent,
 };
 use transport::{Certificate, LinkConfig};
 use units::{

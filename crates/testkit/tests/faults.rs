@@ -36,7 +36,8 @@ fn flows(world: &mut World, nodes: [NodeId; 2]) -> bool {
     world.set_media(false);
     nodes.iter().zip(nodes.iter().rev()).all(|(&from, &to)| {
         let sent = world.sent(from);
-        !sent.is_empty() && sent.keys().all(|flow| world.received(to).get(flow).is_some_and(|count| *count > 20))
+        !sent.is_empty()
+            && sent.keys().all(|flow| world.received(to).get(flow).is_some_and(|count| *count > 20))
     })
 }
 
@@ -72,5 +73,24 @@ fn a_translator_that_forgets_is_noticed_on_the_other_side() {
         world.rebind_nat(nodes[hidden]);
         world.run_for(3 * SECOND);
         assert!(flows(&mut world, nodes), "{:?}", world.events(nodes[0]));
+    }
+}
+
+#[test]
+fn an_address_that_changes_while_a_call_comes_about_delays_it_and_no_more() {
+    for after in (0..600).step_by(10) {
+        let mut world = World::new(WorldConfig::new(Instant::now(), after));
+        let nodes = ["ann", "bob"].map(|name| world.add_node(name, Identity::Stable));
+        with_cameras(&mut world, nodes);
+        nodes.iter().for_each(|&node| {
+            world.join(node, CHANNEL);
+        });
+        world.run_for(Duration::from_millis(after));
+        world.change_address(nodes[0]);
+        let connected = |world: &World| nodes.iter().all(|&node| world.connected_peers(node) == 1);
+        world.run_for(SECOND);
+        // A path that was nominated and is gone is given up with the whole search for paths, after 15 s.
+        assert!(world.run_until(20 * SECOND, connected), "after {after} ms: {:?}", world.events(nodes[1]));
+        assert!(flows(&mut world, nodes), "after {after} ms");
     }
 }

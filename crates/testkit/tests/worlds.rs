@@ -262,8 +262,8 @@ fn a_call_survives_a_restart_of_the_server() {
 }
 
 #[test]
-fn with_a_new_id_after_a_broken_connection_the_call_is_rebuilt() {
-    let (mut world, nodes) = call(config(12), 3, Identity::Fresh);
+fn with_a_new_id_after_a_broken_connection_that_was_not_resumed_the_call_is_rebuilt() {
+    let (mut world, nodes) = call(WorldConfig { resume: false, ..config(12) }, 3, Identity::Fresh);
     assert_mesh(&mut world, &nodes, 3 * SECOND);
     world.break_signalling(nodes[0]);
     world.run_for(10 * SECOND);

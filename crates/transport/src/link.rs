@@ -161,10 +161,11 @@ impl Link {
         if let Some(round_trip) = self.round_trips.measured() {
             self.liveness.set_round_trip(round_trip);
         }
-        // What comes from elsewhere says nothing of the path: a NAT that gave the other side another address lets
-        // it be heard, but not reached.
-        if self.counters.path.is_none_or(|(_, other)| other == remote) && self.liveness.heard(self.now) {
-            self.enter(LinkState::Connected);
+        // What comes another way says nothing of the path: where an address has changed, on this side or by a NAT on
+        // the other, both may hear each other there while what is sent on the path is lost.
+        if self.counters.path.is_none_or(|path| path == (local, remote)) && self.liveness.heard(self.now) {
+            let is_done = self.handshake.is_done();
+            self.enter(if is_done { LinkState::Connected } else { LinkState::Connecting });
         }
         // The stack reports what it drops; nobody can do anything about it.
         let _ = self.pc.handle_read(TaggedBytesMut {
@@ -204,7 +205,8 @@ impl Link {
         }
         if self.handshake.deadline().is_some_and(|deadline| deadline <= self.now) {
             self.handshake.finish();
-            self.enter(LinkState::Failed);
+            // The stack has given the handshake up, and another path does not bring it back.
+            self.enter(LinkState::Closed);
         }
     }
 
@@ -379,6 +381,7 @@ impl Link {
                     self.pace.settle();
                     self.path_found = true;
                     self.handshake.start(self.now);
+                    self.liveness.start(self.now);
                 }
                 _ => self.pace.settle(),
             },

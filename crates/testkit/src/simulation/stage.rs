@@ -56,8 +56,7 @@ impl Stage {
         };
         let mut world = World::new(config);
         let identities = PEERS.iter().zip(&plan.identities);
-        let nodes: Vec<NodeId> =
-            identities.map(|(name, identity)| world.add_node(name, *identity)).collect();
+        let nodes: Vec<NodeId> = identities.map(|(name, identity)| world.add_node(name, *identity)).collect();
         if let Some(peer) = plan.nat {
             world.add_nat(nodes[peer]);
         }
@@ -134,7 +133,8 @@ impl Stage {
             }
         }
         lines.sort();
-        let line = |(at, line): &(Time, String)| format!("  {:>6} ms {line}\n", (*at - self.began).as_millis());
+        let line =
+            |(at, line): &(Time, String)| format!("  {:>6} ms {line}\n", (*at - self.began).as_millis());
         lines.iter().map(line).collect()
     }
 
@@ -304,7 +304,8 @@ impl Stage {
     fn find_unconnected(&self, peer: usize, others: &[usize], problems: &mut Vec<String>) {
         for &other in others {
             let sends = |peer| self.streams.keys().any(|(owner, _)| *owner == peer);
-            if (sends(peer) || sends(other)) && !self.world.is_connected(self.nodes[peer], self.nodes[other]) {
+            if (sends(peer) || sends(other)) && !self.world.is_connected(self.nodes[peer], self.nodes[other])
+            {
                 problems.push(format!("{} is not connected to {}", PEERS[peer], PEERS[other]));
             }
         }
@@ -362,7 +363,9 @@ impl Stage {
                 let to = self.world.channels(node).into_iter().find(|(_, _, id)| *id == channel);
                 let to = to.and_then(|(id, ..)| self.world.owner(id)).filter(|_| is_open);
                 match to {
-                    Some(to) if self.world.send_message(node, channel, &text) => spoken.push((node, to, text)),
+                    Some(to) if self.world.send_message(node, channel, &text) => {
+                        spoken.push((node, to, text))
+                    }
                     _ => self.violations.push(format!("a data channel of {} is not open", PEERS[peer])),
                 }
             }
@@ -378,7 +381,8 @@ impl Stage {
                 let received = self.world.received(to).get(flow).copied().unwrap_or_default();
                 if received * 2 < *sent {
                     let (from, to) = (self.world.name(from), self.world.name(to));
-                    let text = format!("{to} got {received} of {sent} packets of {from}'s track {}", track.get());
+                    let text =
+                        format!("{to} got {received} of {sent} packets of {from}'s track {}", track.get());
                     self.violations.push(text);
                 }
             }

@@ -122,7 +122,9 @@ impl World {
     pub(super) fn loses(&mut self, from: NodeId, frame: &ClientFrame) -> bool {
         let ClientFrame::Send { to, data, .. } = frame else { return false };
         let Some(Ok(message)) = PeerMessage::from_value(data) else { return false };
-        let (Some(&to), Some(kind)) = (self.wire_ids.get(to), MessageKind::of(&message)) else { return false };
+        let (Some(&to), Some(kind)) = (self.wire_ids.get(to), MessageKind::of(&message)) else {
+            return false;
+        };
         let position = self.to_lose.iter().position(|loss| *loss == Loss { from, to, kind });
         position.map(|position| self.to_lose.remove(position)).is_some()
     }

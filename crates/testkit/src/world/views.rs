@@ -73,7 +73,8 @@ impl World {
     pub fn channels(&self, node: NodeId) -> Vec<(&str, &str, ChannelId)> {
         let this = &self.nodes[node.0];
         let open = this.channels.iter();
-        open.filter_map(|(id, (peer, label))| Some((this.peers.get(peer)?.as_str(), label.as_str(), *id))).collect()
+        open.filter_map(|(id, (peer, label))| Some((this.peers.get(peer)?.as_str(), label.as_str(), *id)))
+            .collect()
     }
 
     /// Returns whether a participant's data channel is open.
