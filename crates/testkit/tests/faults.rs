@@ -94,3 +94,25 @@ fn an_address_that_changes_while_a_call_comes_about_delays_it_and_no_more() {
         assert!(flows(&mut world, nodes), "after {after} ms");
     }
 }
+
+#[test]
+fn a_stream_that_came_and_went_before_the_first_offer_leaves_its_section_to_the_next() {
+    let mut world = World::new(WorldConfig::new(Instant::now(), 1));
+    let nodes = ["ann", "bob"].map(|name| world.add_node(name, Identity::Stable));
+    with_cameras(&mut world, nodes);
+    let [ann, bob] = nodes;
+    world.join(ann, CHANNEL);
+    world.join(bob, CHANNEL);
+    // Whoever is polite holds its offer for a moment, and the other is not there yet.
+    assert!(world.run_until(SECOND, |world| world.links(bob) == 1 || world.links(ann) == 1));
+    for node in nodes {
+        let screen = world.add_stream(node, "screen", &[Video]);
+        world.command(node, Command::RemoveStream { stream: screen });
+    }
+    assert!(world.run_until(3 * SECOND, |world| nodes.iter().all(|&node| world.connected_peers(node) == 1)));
+    nodes.iter().for_each(|&node| {
+        world.add_stream(node, "extra", &[Audio, Video]);
+    });
+    assert!(world.run_until(3 * SECOND, |world| nodes.iter().all(|&node| world.tracks(node).len() == 4)));
+    assert!(flows(&mut world, nodes), "{:?} {:?}", world.received(ann), world.received(bob));
+}

@@ -20,6 +20,10 @@ const ACTIONS: usize = 26;
 /// How many of them happen at the same moment as the one before.
 const AT_ONCE: f64 = 0.25;
 
+/// The longest cut of a path. The stack's SCTP stops sending again what was lost after six tries, which is a minute; what
+/// was to be said on data channels then waits until something more is said.
+const LONGEST_CUT: Duration = Duration::from_secs(20);
+
 /// One thing that happens. Participants are named by their place in [`PEERS`].
 #[derive(Debug, Clone, PartialEq)]
 pub enum Action {
@@ -208,7 +212,10 @@ fn add(
         56..59 => (Action::CloseChannel(one), None),
         59..66 => (Action::BreakSignalling(one), None),
         66..72 => (Action::CutSignalling(one, true), Some((end, Action::CutSignalling(one, false)))),
-        72..80 => (Action::CutPath(one, other, true), Some((end, Action::CutPath(one, other, false)))),
+        72..80 => {
+            let end = end.min(at + LONGEST_CUT);
+            (Action::CutPath(one, other, true), Some((end, Action::CutPath(one, other, false))))
+        }
         80..87 => (
             Action::SetPath(one, other, bad_path(random, quiet)),
             Some((end, Action::SetPath(one, other, *quiet))),

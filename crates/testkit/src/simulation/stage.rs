@@ -228,6 +228,14 @@ impl Stage {
         }
     }
 
+    fn sends(&self, peer: usize) -> bool {
+        self.streams.keys().any(|(owner, _)| *owner == peer)
+    }
+
+    fn place(&self, node: NodeId) -> Option<usize> {
+        self.nodes.iter().position(|known| *known == node)
+    }
+
     fn hosts(&self, one: usize, other: usize) -> (std::net::IpAddr, std::net::IpAddr) {
         (self.world.address(self.nodes[one]), self.world.address(self.nodes[other]))
     }
@@ -332,7 +340,13 @@ impl Stage {
         self.violations.extend(self.problems());
         for (peer, &node) in self.nodes.iter().enumerate() {
             let new = &self.world.events(node)[events[peer]..];
-            let resets = new.iter().filter(|stamped| matches!(stamped.event, Event::ConnectionReset { .. }));
+            let resets = new.iter().filter(|stamped| match &stamped.event {
+                Event::ConnectionReset { peer: other } => {
+                    let other = self.world.whose(node, *other).and_then(|other| self.place(other));
+                    other.is_some_and(|other| self.sends(peer) || self.sends(other))
+                }
+                _ => false,
+            });
             if resets.count() > 0 {
                 self.violations.push(format!("{} resets links that were well", PEERS[peer]));
             }
@@ -389,7 +403,7 @@ impl Stage {
         }
         for (peer, &node) in self.nodes.iter().enumerate() {
             let inside = self.world.state(node) == SessionState::Joined;
-            let sends = self.streams.keys().any(|(owner, _)| *owner == peer);
+            let sends = self.sends(peer);
             let others = self.world.peers(node).len();
             if inside && sends && others > 0 && self.world.sent(node).is_empty() {
                 self.violations.push(format!("{} sends nothing", PEERS[peer]));

@@ -83,6 +83,11 @@ impl World {
         this.channels.contains_key(&channel) && this.links.values().any(|link| link.is_open(channel))
     }
 
+    /// Returns whom a participant knows by this id.
+    pub fn whose(&self, node: NodeId, peer: PeerId) -> Option<NodeId> {
+        self.owner(self.nodes[node.0].peers.get(&peer)?)
+    }
+
     /// Returns whose peer id this is.
     pub fn owner(&self, wire_id: &str) -> Option<NodeId> {
         self.wire_ids.get(wire_id).copied()
