@@ -5,11 +5,13 @@ mod queue;
 mod resume;
 
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, MutexGuard};
+use std::sync::Arc;
+use std::task::Waker;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use axum::extract::ws::Utf8Bytes;
 use hub::{ConnectionId, Hub, Input, Lifecycle, NewConnection, Output, Resume};
+use parking_lot::{Mutex, MutexGuard};
 use protocol::ice::{self, IceServer};
 use protocol::{CloseCode, Map, Welcome, limits::MAX_MESSAGE_SIZE};
 use serde_json::Value;
@@ -51,6 +53,8 @@ struct State {
     armed: Option<Time>,
     lifecycle: LifecycleFeed,
     is_shutting_down: bool,
+    /// The sockets that have something to write. Woken while the lock is held, they would run into it.
+    wakers: Vec<Waker>,
 }
 
 impl Switchboard {
@@ -72,6 +76,7 @@ impl Switchboard {
                 armed: None,
                 lifecycle: LifecycleFeed::default(),
                 is_shutting_down: false,
+                wakers: Vec::new(),
             }),
             epoch: Instant::now(),
             earlier_deadline: Notify::new(),
@@ -125,7 +130,7 @@ impl Switchboard {
         let expires_at = expires_at.map(|at| now + Duration::from_secs(at).saturating_sub(unix_now));
         let new = NewConnection { connection, app, key, grants, expires_at, peer_metadata, resume, welcome };
         self.metrics.connects.inc();
-        self.run_at(&mut state, now, Input::Connected(new));
+        self.run_at(state, now, Input::Connected(new));
         Ok((connection, receiver))
     }
 
@@ -140,29 +145,29 @@ impl Switchboard {
     /// Tells the hub what happened.
     pub(crate) fn input(&self, input: Input) {
         self.metrics.received(&input);
-        self.run(&mut self.lock(), input);
+        self.run(self.lock(), input);
     }
 
     /// Tells the hub that a socket is gone.
     pub(crate) fn disconnect(&self, connection: ConnectionId, clean: bool) {
         let mut state = self.lock();
         state.sockets.remove(&connection);
-        self.run(&mut state, Input::Closed { connection, clean });
+        self.run(state, Input::Closed { connection, clean });
     }
 
     /// Says goodbye to every client and admits no more.
     pub(crate) fn shut_down(&self) {
         let mut state = self.lock();
         state.is_shutting_down = true;
-        self.run(&mut state, Input::ShutDown { retry_after_ms: RETRY_AFTER_MS });
+        self.run(state, Input::ShutDown { retry_after_ms: RETRY_AFTER_MS });
     }
 
     /// Fires the hub's timers, for ever.
     pub(crate) async fn run_timers(&self) {
         loop {
+            self.run(self.lock(), Input::TimePassed);
             let deadline = {
                 let mut state = self.lock();
-                self.run(&mut state, Input::TimePassed);
                 state.armed = state.hub.poll_timeout();
                 state.armed
             };
@@ -178,11 +183,12 @@ impl Switchboard {
         }
     }
 
-    fn run(&self, state: &mut State, input: Input) {
+    fn run(&self, state: MutexGuard<'_, State>, input: Input) {
         self.run_at(state, self.now(), input);
     }
 
-    fn run_at(&self, state: &mut State, now: Time, input: Input) {
+    fn run_at(&self, mut guard: MutexGuard<'_, State>, now: Time, input: Input) {
+        let state = &mut *guard;
         state.hub.handle(now, input);
         // A broadcast is one text in many outputs: it is copied once and then shared.
         let mut shared: Option<(Arc<str>, Utf8Bytes)> = None;
@@ -199,7 +205,7 @@ impl Switchboard {
                 Output::Ping { connection, payload } => (connection, Outgoing::Ping(payload)),
                 Output::Close { connection, code, reason } => {
                     if let Some(sender) = state.sockets.remove(&connection) {
-                        sender.send(Outgoing::Close { code, reason });
+                        sender.send(Outgoing::Close { code, reason }, &mut state.wakers);
                     }
                     continue;
                 }
@@ -213,7 +219,10 @@ impl Switchboard {
                     continue;
                 }
             };
-            let is_full = state.sockets.get(&connection).is_some_and(|sender| !sender.send(outgoing));
+            let is_full = match state.sockets.get(&connection) {
+                Some(sender) => !sender.send(outgoing, &mut state.wakers),
+                None => false,
+            };
             if is_full {
                 // Dropping the queue's sender ends the socket's task.
                 state.sockets.remove(&connection);
@@ -228,6 +237,9 @@ impl Switchboard {
             state.armed = next;
             self.earlier_deadline.notify_one();
         }
+        let wakers = std::mem::take(&mut state.wakers);
+        drop(guard);
+        wakers.into_iter().for_each(Waker::wake);
     }
 
     /// Reads the hub's clock.
@@ -236,6 +248,6 @@ impl Switchboard {
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
-        self.state.lock().expect("a panic while the hub is held leaves nothing to save")
+        self.state.lock()
     }
 }
