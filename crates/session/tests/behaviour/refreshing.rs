@@ -34,7 +34,7 @@ fn welcome_for(client: &mut Client, seconds: u64, resumed: bool) {
 fn joined() -> Client {
     let mut client = Client::with(Config::new(Credential::Provider, 1));
     let (_, taken) = client.join("room");
-    provide(&mut client, asked(&taken).unwrap(), Ok("first"));
+    provide(&mut client, asked(&taken).expect("a token is asked for"), Ok("first"));
     welcome_for(&mut client, 1000, false);
     assert_eq!(client.session.state(), SessionState::Joined);
     client
