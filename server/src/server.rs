@@ -160,7 +160,7 @@ impl Server {
                 timing.webhook_retry,
                 store.clone(),
                 &keys.master_key,
-                switchboard.subscribe_lifecycle(),
+                switchboard.record(),
                 Arc::clone(&metrics),
             )?),
         };

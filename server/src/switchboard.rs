@@ -1,5 +1,6 @@
 //! Where sockets and hub meet: the hub behind a mutex, its clock, its timers, and a queue for each socket.
 
+mod ledger;
 mod operator;
 mod queue;
 mod resume;
@@ -18,8 +19,8 @@ use tokio::time::Instant;
 use units::Time;
 use uuid::Uuid;
 
-pub(crate) use self::operator::LifecycleEvent;
-use self::operator::LifecycleFeed;
+use self::ledger::Ledger;
+pub(crate) use self::ledger::{LifecycleEvent, Lost, Recording};
 use self::queue::Sender;
 pub(crate) use self::queue::{Outgoing, Receiver};
 pub(crate) use self::resume::ResumeQuery;
@@ -49,7 +50,8 @@ struct State {
     last_connection: u64,
     /// What the timer task sleeps for.
     armed: Option<Time>,
-    lifecycle: LifecycleFeed,
+    /// What happened and is not written down yet, if somebody writes it down.
+    ledger: Option<Ledger>,
     is_shutting_down: bool,
 }
 
@@ -70,7 +72,7 @@ impl Switchboard {
                 sockets: HashMap::new(),
                 last_connection: 0,
                 armed: None,
-                lifecycle: LifecycleFeed::default(),
+                ledger: None,
                 is_shutting_down: false,
             }),
             epoch: Instant::now(),
@@ -184,6 +186,27 @@ impl Switchboard {
 
     fn run_at(&self, state: &mut State, now: Time, input: Input) {
         state.hub.handle(now, input);
+        self.act(state, now);
+    }
+
+    /// Does what the hub says, and hands over what need not wait any more.
+    fn act(&self, state: &mut State, now: Time) {
+        loop {
+            self.take_outputs(state, now);
+            let Some(ledger) = &mut state.ledger else { break };
+            ledger.seal();
+            let Some((connection, outgoing)) = ledger.next() else { break };
+            self.hand_over(state, now, connection, outgoing);
+        }
+        self.metrics.connections.set(state.sockets.len() as i64);
+        let next = state.hub.poll_timeout();
+        if next.is_some_and(|next| state.armed.is_none_or(|armed| next < armed)) {
+            state.armed = next;
+            self.earlier_deadline.notify_one();
+        }
+    }
+
+    fn take_outputs(&self, state: &mut State, now: Time) {
         // A broadcast is one text in many outputs: it is copied once and then shared.
         let mut shared: Option<(Arc<str>, Utf8Bytes)> = None;
         while let Some(output) = state.hub.poll() {
@@ -197,36 +220,41 @@ impl Switchboard {
                     (connection, Outgoing::Text(bytes))
                 }
                 Output::Ping { connection, payload } => (connection, Outgoing::Ping(payload)),
-                Output::Close { connection, code, reason } => {
-                    if let Some(sender) = state.sockets.remove(&connection) {
-                        sender.send(Outgoing::Close { code, reason });
-                    }
-                    continue;
-                }
+                Output::Close { connection, code, reason } => (connection, Outgoing::Close { code, reason }),
                 // This hub is not on a bus, so it has nobody to tell.
                 Output::Bus(_) => continue,
                 Output::Lifecycle { app, event } => {
                     if let Lifecycle::PeerJoined { .. } = event {
                         self.metrics.joins.inc();
                     }
-                    state.lifecycle.publish(app, event);
+                    if let Some(ledger) = &mut state.ledger {
+                        ledger.enter(app, event);
+                    }
                     continue;
                 }
             };
-            let is_full = state.sockets.get(&connection).is_some_and(|sender| !sender.send(outgoing));
-            if is_full {
-                // Dropping the queue's sender ends the socket's task.
-                state.sockets.remove(&connection);
-                self.metrics.queue_cuts.inc();
-                tracing::info!(connection = connection.get(), "client too slow, cutting it off");
-                state.hub.handle(now, Input::Closed { connection, clean: false });
+            match &mut state.ledger {
+                Some(ledger) => ledger.put(connection, outgoing),
+                None => self.hand_over(state, now, connection, outgoing),
             }
         }
-        self.metrics.connections.set(state.sockets.len() as i64);
-        let next = state.hub.poll_timeout();
-        if next.is_some_and(|next| state.armed.is_none_or(|armed| next < armed)) {
-            state.armed = next;
-            self.earlier_deadline.notify_one();
+    }
+
+    /// Puts a frame into its socket's queue, unless the socket is gone.
+    fn hand_over(&self, state: &mut State, now: Time, connection: ConnectionId, outgoing: Outgoing) {
+        if let Outgoing::Close { .. } = outgoing {
+            if let Some(sender) = state.sockets.remove(&connection) {
+                sender.send(outgoing);
+            }
+            return;
+        }
+        let is_full = state.sockets.get(&connection).is_some_and(|sender| !sender.send(outgoing));
+        if is_full {
+            // Dropping the queue's sender ends the socket's task.
+            state.sockets.remove(&connection);
+            self.metrics.queue_cuts.inc();
+            tracing::info!(connection = connection.get(), "client too slow, cutting it off");
+            state.hub.handle(now, Input::Closed { connection, clean: false });
         }
     }
 

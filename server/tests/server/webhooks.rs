@@ -65,11 +65,17 @@ impl Receiver {
     /// Collects events until there are so many, leaving out those that came before: an event is
     /// told at least once.
     async fn collect(&mut self, count: usize) -> Vec<Value> {
+        self.collect_after(0, count).await
+    }
+
+    /// Collects so many events after the one with this cursor.
+    pub async fn collect_after(&mut self, mut last: i64, count: usize) -> Vec<Value> {
         let mut events: Vec<Value> = Vec::new();
         while events.len() < count {
             for event in self.events().await {
-                let last = events.last().and_then(|event| event["cursor"].as_i64());
-                if event["cursor"].as_i64() > last {
+                let cursor = event["cursor"].as_i64().unwrap();
+                if cursor > last {
+                    last = cursor;
                     events.push(event);
                 }
             }
@@ -127,7 +133,7 @@ impl Drop for Deployment {
 }
 
 /// Shows events in a few words.
-fn told(events: &[Value]) -> Vec<String> {
+pub fn told(events: &[Value]) -> Vec<String> {
     let text = |event: &Value, field: &str| event[field].as_str().unwrap_or_default().to_owned();
     let show = |event| format!("{} {}", text(event, "type"), text(event, "channel")).trim_end().to_owned();
     events.iter().map(show).collect()
