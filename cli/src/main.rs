@@ -28,6 +28,8 @@ enum Command {
     Keys(parlor_server::admin::KeysArgs),
     /// Make tokens for the server's clients.
     Token(parlor_server::admin::TokenArgs),
+    /// Show the webhooks' secret and progress, and tell events again.
+    Webhooks(parlor_server::admin::WebhooksArgs),
     /// Join a channel, send and receive, and report what came.
     Call(call::CallArgs),
     /// Run a server and two sessions that call each other, all in this process.
@@ -42,6 +44,7 @@ fn main() -> ExitCode {
         Command::Serve(arguments) => return parlor_server::cli::run(*arguments),
         Command::Keys(arguments) => return parlor_server::admin::keys::run(arguments),
         Command::Token(arguments) => return parlor_server::admin::token::run(arguments),
+        Command::Webhooks(arguments) => return parlor_server::admin::webhooks::run(arguments),
         Command::Call(arguments) => call::run(&arguments),
         Command::Demo(arguments) => demo::run(&arguments),
         Command::Bench(arguments) => bench::run(&arguments),

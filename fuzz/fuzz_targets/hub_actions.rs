@@ -264,6 +264,7 @@ impl World {
                     assert!(self.forget(connection), "only an open socket can be closed");
                 }
                 Output::Lifecycle { .. } => {}
+                Output::Bus(message) => panic!("{message:?} although there is no other hub"),
             }
         }
     }

@@ -12,6 +12,7 @@ use protocol::ice::IceServer;
 
 use crate::auth::MasterKeySource;
 use crate::store::DatabaseLocation;
+use crate::webhooks::WebhookEndpoint;
 
 /// The port that the server listens on unless told otherwise.
 pub const DEFAULT_PORT: u16 = 7080;
@@ -37,6 +38,8 @@ pub struct Config {
     pub database: Option<DatabaseLocation>,
     /// What secret keys, resume tokens and anonymous tokens are derived from.
     pub master_key: MasterKeySource,
+    /// Where to post what happens in the channels, which takes a database.
+    pub webhook_url: Option<WebhookEndpoint>,
     /// What every client is told to use for ICE; at most [`protocol::ice::MAX_SERVERS`].
     pub ice_servers: Vec<IceServer>,
     /// Most sockets at once; one more is closed with 4010.
@@ -126,6 +129,8 @@ pub struct Timing {
     pub ping_grace: Duration,
     /// How often the certificate's files are looked at.
     pub tls_poll: Duration,
+    /// How long to wait before a webhook is tried again; each further time it is twice as long, up to a minute.
+    pub webhook_retry: Duration,
     /// How long a server that is asked to stop says that it is not ready before it says goodbye to its clients.
     pub drain_delay: Duration,
     /// How long it then waits for their sockets to close.
@@ -139,6 +144,7 @@ impl Default for Timing {
             ping_after: Duration::from_secs(30),
             ping_grace: Duration::from_secs(10),
             tls_poll: Duration::from_secs(10),
+            webhook_retry: Duration::from_secs(1),
             drain_delay: Duration::ZERO,
             drain_timeout: Duration::from_secs(5),
         }
@@ -155,6 +161,7 @@ impl Default for Config {
             keys: Vec::new(),
             database: None,
             master_key: MasterKeySource::default(),
+            webhook_url: None,
             ice_servers: Vec::new(),
             max_connections: 10_000,
             per_address: PerAddress::default(),

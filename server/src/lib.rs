@@ -30,6 +30,7 @@ mod static_files;
 mod store;
 mod switchboard;
 mod tls;
+mod webhooks;
 mod ws;
 
 mod server;
@@ -39,3 +40,4 @@ pub use config::{Config, ConfigError, Key, PerAddress, Timing, Tls};
 pub use server::{Server, ServerHandle, StartError};
 pub use store::DatabaseLocation;
 pub use tls::DevCertificate;
+pub use webhooks::WebhookEndpoint;

@@ -17,7 +17,13 @@ pub const QUEUED_FRAME_OVERHEAD: usize = 64;
 pub const MAX_READ_FRAME_SIZE: usize = 4 * MAX_CLIENT_FRAME_SIZE;
 
 /// Read buffer of an idle socket, in bytes. It grows while a larger frame is read.
-pub const READ_BUFFER_SIZE: usize = 2 * 1024;
+pub const READ_BUFFER_SIZE: usize = 1_024;
+
+/// Most bytes of frames that are written by one system call.
+pub const WRITE_BUFFER_SIZE: usize = 8 * 1_024;
+
+/// Most frames that are written before the client is listened to again.
+pub const MAX_BATCH: usize = 32;
 
 /// How long one frame may take to be written before the client is given up.
 pub const WRITE_TIMEOUT: Duration = Duration::from_secs(10);

@@ -3,7 +3,7 @@
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
-use parlor_server::admin::{self, KeysArgs, TokenArgs};
+use parlor_server::admin::{self, KeysArgs, TokenArgs, WebhooksArgs};
 use parlor_server::cli::{self, ServeArgs};
 
 /// Parlor's self-hosted server: signalling and presence in one binary.
@@ -22,6 +22,8 @@ enum Command {
     Keys(KeysArgs),
     /// Make tokens
     Token(TokenArgs),
+    /// Show the webhooks' secret and progress, and tell events again
+    Webhooks(WebhooksArgs),
 }
 
 fn main() -> ExitCode {
@@ -30,5 +32,6 @@ fn main() -> ExitCode {
         None => cli::run(serve),
         Some(Command::Keys(arguments)) => admin::keys::run(arguments),
         Some(Command::Token(arguments)) => admin::token::run(arguments),
+        Some(Command::Webhooks(arguments)) => admin::webhooks::run(arguments),
     }
 }

@@ -38,6 +38,12 @@ pub(crate) struct Metrics {
     pub(crate) joins: Counter,
     /// Connections that were cut because their client reads too slowly.
     pub(crate) queue_cuts: Counter,
+    /// Webhook events that were written down.
+    pub(crate) webhook_events: Counter,
+    /// Webhook events that the receiver took.
+    pub(crate) webhook_deliveries: Counter,
+    /// Webhook requests that failed.
+    pub(crate) webhook_failures: Counter,
     /// TCP connections that were cut because their address has too many.
     pub(crate) address_cuts: Counter,
     /// Bytes read from the network, TLS and HTTP included.
@@ -103,6 +109,9 @@ impl Metrics {
         registry.register("closes", "Connections that the server closed", self.closes.clone());
         registry.register("joins", "Peers that joined a channel", self.joins.clone());
         registry.register("queue_cuts", "Connections cut for reading too slowly", self.queue_cuts.clone());
+        registry.register("webhook_events", "Events written down", self.webhook_events.clone());
+        registry.register("webhook_deliveries", "Events the receiver took", self.webhook_deliveries.clone());
+        registry.register("webhook_failures", "Requests that failed", self.webhook_failures.clone());
         registry.register("address_cuts", "Sockets cut for their address's many", self.address_cuts.clone());
         let bytes = || Unit::Bytes;
         registry.register_with_unit(

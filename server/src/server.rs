@@ -5,7 +5,6 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use protocol::ice;
-use ring::rand::{SecureRandom as _, SystemRandom};
 use tokio::net::TcpListener;
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinHandle;
@@ -22,7 +21,11 @@ use crate::rest::Rest;
 use crate::store::StoreError;
 use crate::switchboard::Switchboard;
 use crate::tls::{self, CertificateFiles, DevCertificate};
+use crate::webhooks::Webhooks;
 use crate::ws::Reception;
+
+/// What the key of resume tokens is derived for.
+const RESUME_KEY: &str = "parlor resume v1";
 
 /// Starts servers.
 #[derive(Debug)]
@@ -76,6 +79,7 @@ pub struct ServerHandle {
     drain_delay: Duration,
     drain_timeout: Duration,
     tasks: Tasks,
+    webhooks: Option<Webhooks>,
 }
 
 /// Tasks that end with the server.
@@ -141,13 +145,25 @@ impl Server {
             config.hub,
             &config.ice_servers,
             config.max_connections,
-            &resume_key(),
+            &keys.master_key.derive(RESUME_KEY),
             Arc::clone(&metrics),
         ));
         tasks.spawn({
             let switchboard = Arc::clone(&switchboard);
             async move { switchboard.run_timers().await }
         });
+        let webhooks = match (config.webhook_url, &keys.store) {
+            (None, _) => None,
+            (Some(_), None) => return Err(ConfigError("webhook_url needs a database".to_owned()).into()),
+            (Some(endpoint), Some((store, _))) => Some(Webhooks::start(
+                endpoint,
+                timing.webhook_retry,
+                store.clone(),
+                &keys.master_key,
+                switchboard.subscribe_lifecycle(),
+                Arc::clone(&metrics),
+            )?),
+        };
         let (alive, last_connection) = mpsc::channel(1);
         let (stop, stopped) = watch::channel(false);
         let entrance = Arc::new(Entrance {
@@ -190,15 +206,9 @@ impl Server {
             drain_delay: timing.drain_delay,
             drain_timeout: timing.drain_timeout,
             tasks,
+            webhooks,
         })
     }
-}
-
-/// Draws a key for resume tokens that ends with the process.
-fn resume_key() -> [u8; 32] {
-    let mut key = [0; 32];
-    SystemRandom::new().fill(&mut key).expect("the system has random numbers");
-    key
 }
 
 impl ServerHandle {
@@ -225,9 +235,8 @@ impl ServerHandle {
     /// Stops in good order: `/readyz` says 503 for the drain's delay; then every client is told that the server
     /// goes away, the sockets are closed with 1001 and waited for, for at most the drain's timeout.
     pub async fn shutdown(self) {
-        let Self {
-            switchboard, is_ready, stop, mut last_connection, drain_delay, drain_timeout, tasks, ..
-        } = self;
+        let Self { switchboard, is_ready, stop, mut last_connection, tasks, webhooks, .. } = self;
+        let (drain_delay, drain_timeout) = (self.drain_delay, self.drain_timeout);
         is_ready.store(false, Ordering::Relaxed);
         sleep(drain_delay).await;
         stop.send_replace(true);
@@ -237,6 +246,9 @@ impl ServerHandle {
             tracing::warn!("some clients did not close in time");
         }
         drop(tasks);
+        if let Some(webhooks) = webhooks {
+            webhooks.finish().await;
+        }
     }
 }
 

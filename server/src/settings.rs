@@ -19,6 +19,7 @@ use crate::config::{Config, ConfigError, Tls};
 use crate::config_file::{KeyEntry, ice_servers};
 use crate::static_files::{default_web_dir, has_page};
 use crate::store::DatabaseLocation;
+use crate::webhooks::WebhookEndpoint;
 
 macro_rules! settings {
     ($( $(#[$doc:meta])+ $name:ident: $type:ty, $shown:literal; )*) => {
@@ -82,6 +83,13 @@ settings! {
 
     /// The file of the master key; made on first use [default: none, the SQLite file's with .key]
     master_key_file: PathBuf, "FILE";
+
+    /// Where to post what happens in the channels; needs a database [default: none]
+    #[arg(hide_env_values = true)]
+    webhook_url: WebhookEndpoint, "URL";
+
+    /// How long to wait before a webhook is tried again, the first time [default: 1000]
+    webhook_retry_ms: u64, "MILLISECONDS";
 
     /// Most sockets at once; one more is closed with 4010 [default: 10000]
     max_connections: usize, "COUNT";
@@ -160,6 +168,7 @@ impl Settings {
             (&mut timing.ping_after, self.ping_after_ms, "ping_after_ms"),
             (&mut timing.ping_grace, self.ping_grace_ms, "ping_grace_ms"),
             (&mut timing.tls_poll, self.tls_poll_ms, "tls_poll_ms"),
+            (&mut timing.webhook_retry, self.webhook_retry_ms, "webhook_retry_ms"),
         ] {
             if given == Some(0) {
                 return Err(ConfigError(format!("{name} must be more than 0")));
@@ -180,6 +189,7 @@ impl Settings {
         }
         config.database = self.database;
         config.metrics_listen = self.metrics_listen;
+        config.webhook_url = self.webhook_url;
         config.ice_servers = ice_servers(self.ice_servers).map_err(ConfigError)?;
         Ok(config)
     }
@@ -277,6 +287,7 @@ mod tests {
         assert_eq!(settings.trusted_proxies.take().unwrap().len(), 2);
         assert!(settings.tls_certificate.take().is_some() && settings.tls_key.take().is_some());
         assert!(settings.database.take().is_some() && settings.master_key_file.take().is_some());
+        assert!(settings.webhook_url.take().is_some());
         assert!(settings.metrics_listen.take().is_some() && settings.web_dir.take().is_some());
         let config = settings.configure().unwrap();
         let (keys, ice_servers) = (config.keys.clone(), config.ice_servers.clone());

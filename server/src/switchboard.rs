@@ -1,10 +1,10 @@
 //! Where sockets and hub meet: the hub behind a mutex, its clock, its timers, and a queue for each socket.
 
 mod operator;
+mod queue;
 mod resume;
 
 use std::collections::HashMap;
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -13,16 +13,19 @@ use hub::{ConnectionId, Hub, Input, Lifecycle, NewConnection, Output, Resume};
 use protocol::ice::{self, IceServer};
 use protocol::{CloseCode, Map, Welcome, limits::MAX_MESSAGE_SIZE};
 use serde_json::Value;
-use tokio::sync::{Notify, mpsc};
+use tokio::sync::Notify;
 use tokio::time::Instant;
 use units::Time;
 use uuid::Uuid;
 
+pub(crate) use self::operator::LifecycleEvent;
 use self::operator::LifecycleFeed;
+use self::queue::Sender;
+pub(crate) use self::queue::{Outgoing, Receiver};
 pub(crate) use self::resume::ResumeQuery;
 use self::resume::ResumeTokens;
 use crate::auth::{Admission, Refusal};
-use crate::limits::{MAX_QUEUED_BYTES, QUEUED_FRAME_OVERHEAD, RETRY_AFTER_MS};
+use crate::limits::RETRY_AFTER_MS;
 use crate::metrics::Metrics;
 
 /// The sockets' way to the hub and the hub's way to the sockets.
@@ -48,58 +51,6 @@ struct State {
     armed: Option<Time>,
     lifecycle: LifecycleFeed,
     is_shutting_down: bool,
-}
-
-/// What a socket's task must write.
-#[derive(Debug)]
-pub(crate) enum Outgoing {
-    Text(Utf8Bytes),
-    Ping([u8; 8]),
-    Close { code: CloseCode, reason: &'static str },
-}
-
-impl Outgoing {
-    fn cost(&self) -> usize {
-        let text = if let Self::Text(text) = self { text.len() } else { 0 };
-        text + QUEUED_FRAME_OVERHEAD
-    }
-}
-
-/// The hub's end of a socket's queue, bounded by [`MAX_QUEUED_BYTES`].
-#[derive(Debug)]
-struct Sender {
-    queue: mpsc::UnboundedSender<Outgoing>,
-    queued_bytes: Arc<AtomicUsize>,
-}
-
-/// The socket's end of its queue. When it ends without an [`Outgoing::Close`], the client was too slow.
-#[derive(Debug)]
-pub(crate) struct Receiver {
-    queue: mpsc::UnboundedReceiver<Outgoing>,
-    queued_bytes: Arc<AtomicUsize>,
-}
-
-impl Sender {
-    /// Queues a frame; false when the queue is full.
-    fn send(&self, outgoing: Outgoing) -> bool {
-        let cost = outgoing.cost();
-        let queued = self.queued_bytes.fetch_add(cost, Ordering::Relaxed) + cost;
-        let fits = queued <= MAX_QUEUED_BYTES;
-        if fits {
-            // Fails when the socket's task has ended, which the task reports by itself.
-            let _ = self.queue.send(outgoing);
-        }
-        fits
-    }
-}
-
-impl Receiver {
-    /// Waits for the next frame to write. Losing the future loses nothing.
-    pub(crate) async fn recv(&mut self) -> Option<Outgoing> {
-        let outgoing = self.queue.recv().await?;
-        self.queued_bytes.fetch_sub(outgoing.cost(), Ordering::Relaxed);
-        Some(outgoing)
-    }
 }
 
 impl Switchboard {
@@ -149,9 +100,8 @@ impl Switchboard {
         }
         state.last_connection += 1;
         let connection = ConnectionId::new(state.last_connection);
-        let (sender, receiver) = mpsc::unbounded_channel();
-        let queued_bytes = Arc::new(AtomicUsize::new(0));
-        state.sockets.insert(connection, Sender { queue: sender, queued_bytes: Arc::clone(&queued_bytes) });
+        let (sender, receiver) = queue::queue();
+        state.sockets.insert(connection, sender);
         let Admission { app, key, grants, peer_id, peer_metadata, metadata, expires_at, turn } = admission;
         let unix_now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
         let (now, unix_seconds) = (self.now(), unix_now.as_secs());
@@ -176,7 +126,7 @@ impl Switchboard {
         let new = NewConnection { connection, app, key, grants, expires_at, peer_metadata, resume, welcome };
         self.metrics.connects.inc();
         self.run_at(&mut state, now, Input::Connected(new));
-        Ok((connection, Receiver { queue: receiver, queued_bytes }))
+        Ok((connection, receiver))
     }
 
     /// Puts the server's ICE servers into what the credential says, unless it brings its own.

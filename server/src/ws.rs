@@ -13,8 +13,9 @@
 //! closing ──client answers, or CLOSE_WAIT────────▶ gone
 //! ```
 //!
-//! Each frame is written and flushed by itself, so that a client reads the `ack` of a subscribe before it can
-//! read the snapshot.
+//! What waits in the queue is written together, for most of what a frame costs is the system call. An `ack` and
+//! its snapshot, which a client must not get in one read, never wait together: the hub holds the snapshot back
+//! until the client has answered a ping.
 
 use std::sync::Arc;
 
@@ -24,6 +25,7 @@ use axum::extract::{Query, State};
 use axum::http::{HeaderMap, header};
 use axum::response::{IntoResponse as _, Response};
 use bytes::Bytes;
+use futures_util::SinkExt as _;
 use hub::{ConnectionId, Input};
 use protocol::limits::MAX_CLIENT_FRAME_SIZE;
 use protocol::{ClientFrame, CloseCode, ErrorCode, FrameError};
@@ -32,7 +34,9 @@ use tungstenite::error::ProtocolError;
 
 use crate::auth::{Admission, ConnectQuery, Doorkeeper, Refusal, unix_now};
 use crate::config::Timing;
-use crate::limits::{CLOSE_WAIT, MAX_READ_FRAME_SIZE, READ_BUFFER_SIZE, WRITE_TIMEOUT};
+use crate::limits::{
+    CLOSE_WAIT, MAX_BATCH, MAX_READ_FRAME_SIZE, READ_BUFFER_SIZE, WRITE_BUFFER_SIZE, WRITE_TIMEOUT,
+};
 use crate::metrics::Metrics;
 use crate::switchboard::{Outgoing, Receiver, ResumeQuery, Switchboard};
 
@@ -70,8 +74,7 @@ pub(crate) async fn upgrade(
     let resume = resume.map(|Query(resume)| resume).unwrap_or_default();
     upgrade
         .read_buffer_size(READ_BUFFER_SIZE)
-        // Everything is flushed at once, so nothing is gained by a buffer.
-        .write_buffer_size(0)
+        .write_buffer_size(WRITE_BUFFER_SIZE)
         .max_frame_size(MAX_READ_FRAME_SIZE)
         .max_message_size(MAX_READ_FRAME_SIZE)
         .on_upgrade(move |socket| async move { serve(socket, &reception, admission, resume).await })
@@ -155,14 +158,10 @@ impl Open<'_> {
                     }
                 }
                 outgoing = self.queue.recv() => {
-                    let message = match outgoing {
-                        Some(Outgoing::Text(text)) => Message::Text(text),
-                        Some(Outgoing::Ping(payload)) => Message::Ping(Bytes::copy_from_slice(&payload)),
-                        Some(Outgoing::Close { code, reason }) => return End::Close { code, reason },
-                        None => return End::Broken,
-                    };
-                    if !write(self.socket, message).await {
-                        return End::Broken;
+                    match timeout(WRITE_TIMEOUT, self.write(outgoing)).await {
+                        Ok(Ok(())) => {}
+                        Ok(Err(end)) => return end,
+                        Err(_) => return End::Broken,
                     }
                 }
                 () = &mut probe => {
@@ -182,6 +181,26 @@ impl Open<'_> {
                 }
             }
         }
+    }
+
+    /// Writes what came out of the queue and what waits behind it; an error ends the connection.
+    async fn write(&mut self, first: Option<Outgoing>) -> Result<(), End> {
+        let mut next = first;
+        for written in 1.. {
+            let message = match next {
+                Some(Outgoing::Text(text)) => Message::Text(text),
+                Some(Outgoing::Ping(payload)) => Message::Ping(Bytes::copy_from_slice(&payload)),
+                // Closing flushes what was written.
+                Some(Outgoing::Close { code, reason }) => return Err(End::Close { code, reason }),
+                None => return Err(End::Broken),
+            };
+            self.socket.feed(message).await.map_err(|_| End::Broken)?;
+            if written == MAX_BATCH || !self.queue.is_ready() {
+                break;
+            }
+            next = self.queue.recv().await;
+        }
+        self.socket.flush().await.map_err(|_| End::Broken)
     }
 
     /// Takes in what the client sent; an error ends the connection.

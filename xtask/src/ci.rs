@@ -5,7 +5,9 @@ use std::time::Instant;
 use crate::conformance::Checks;
 use crate::project::target_dir;
 use crate::setup::For;
-use crate::{Result, boundaries, c_library, command, conformance, fuzz, header, lint, setup, workspace};
+use crate::{
+    Result, boundaries, c_library, command, conformance, fuzz, header, lint, rest, setup, workspace,
+};
 
 struct Step {
     name: &'static str,
@@ -23,6 +25,7 @@ const STEPS: &[Step] = &[
     Step { name: "licences", run: lint::licences },
     // The README's own command; it includes the C tests and the web page in Chromium.
     Step { name: "test", run: || command::run(command::new("make").arg("test")) },
+    Step { name: "rest", run: rest::test },
     Step { name: "conformance", run: || conformance::run(Checks::All) },
     Step { name: "fuzz", run: || fuzz::run(fuzz::BRIEFLY) },
     Step { name: "bench-smoke", run: bench_smoke },

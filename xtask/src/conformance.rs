@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use crate::project::{root, target_dir};
-use crate::{Result, command, web, workspace};
+use crate::{Result, command, python, web, workspace};
 
 /// The first Node with a built-in WebSocket, behind a flag, which the SDK is tested with.
 const OLDEST_NODE: u32 = 20;
@@ -48,7 +48,7 @@ pub fn run(checks: Checks) -> Result {
         Checks::Soak => [tests(&folder.join("soak"), "f")?, tests(&folder, &file_prefix("F16")?)?].concat(),
     };
     web::install_node_modules(&folder)?;
-    let python = install_python(&folder)?;
+    let Some(python) = python::install(&folder, "conformance tests")? else { return Ok(()) };
     workspace::build()?;
     let mut node = command::new("node");
     node.args(["--experimental-websocket", "--test", "--test-concurrency", AT_ONCE]);
@@ -99,18 +99,4 @@ fn tests(folder: &Path, prefix: &str) -> Result<Vec<PathBuf>> {
     }
     tests.sort();
     Ok(tests)
-}
-
-/// Makes a virtual environment with the Python SDK, unless it is there already, and returns its interpreter.
-fn install_python(folder: &Path) -> Result<PathBuf> {
-    let (venv, wanted) = (folder.join(".venv"), folder.join("requirements.txt"));
-    let (python, installed) = (venv.join("bin/python"), venv.join("requirements.txt"));
-    if fs::read(&installed).ok() != Some(fs::read(&wanted)?) {
-        command::run(command::new("python3").args(["-m", "venv", "--clear"]).arg(&venv))?;
-        let install = ["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--require-hashes"];
-        command::run(command::new(&python).args(install).arg("--requirement").arg(&wanted))?;
-        // Last, so that an interrupted installation is made anew.
-        fs::copy(&wanted, &installed)?;
-    }
-    Ok(python)
 }

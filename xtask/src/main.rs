@@ -11,6 +11,8 @@ mod header;
 mod install;
 mod lint;
 mod project;
+mod python;
+mod rest;
 mod server;
 mod setup;
 mod test;
@@ -38,6 +40,7 @@ cargo xtask <task>
   web [build|test]      builds web/dist, or tests it in Chromium
   conformance [--only F2]
                         tests the server with the published SDKs, one line for each check
+  rest                  holds the REST interface against spec/openapi.json with schemathesis
   fuzz [--seconds N]    runs each fuzz target for a while (nightly Rust)
   soak                  those of these tests that take minutes, at full length; writes docs/soak.md
   install --prefix P [--destdir D] [--profile NAME]
@@ -71,6 +74,7 @@ fn run(arguments: &[&str]) -> Result {
         ["web", "test"] => web::test(),
         ["conformance"] => conformance::run(Checks::All),
         ["conformance", "--only", check] => conformance::run(Checks::Only(check)),
+        ["rest"] => rest::test(),
         ["fuzz"] => fuzz::run(fuzz::BRIEFLY),
         ["fuzz", "--seconds", seconds] => fuzz::run(seconds),
         ["soak"] => conformance::run(Checks::Soak),

@@ -3,6 +3,7 @@
 mod crew;
 mod machine;
 mod mesh;
+mod server;
 mod setup;
 
 use clap::{Args, Subcommand};
@@ -22,6 +23,8 @@ enum Bench {
     Setup(setup::SetupArgs),
     /// CPU time of a sender with 1, 2, 4 and 6 receivers of one 720p stream.
     Mesh(mesh::MeshArgs),
+    /// Memory and CPU time of the server for idle sockets, joins and broadcasts.
+    Server(server::ServerArgs),
     /// The sending process of `mesh`.
     #[command(hide = true)]
     Sender(crew::CrewArgs),
@@ -44,6 +47,7 @@ pub fn run(arguments: &BenchArgs) -> Result<bool> {
     match &arguments.bench {
         Bench::Setup(arguments) => setup::run(arguments),
         Bench::Mesh(arguments) => mesh::run(arguments),
+        Bench::Server(arguments) => server::run(arguments),
         Bench::Sender(arguments) => crew::send(arguments),
         Bench::Receivers(arguments) => crew::receive(arguments),
     }?;

@@ -4,6 +4,7 @@
 
 pub mod keys;
 pub mod token;
+pub mod webhooks;
 
 use std::io::Write as _;
 use std::path::PathBuf;
@@ -19,6 +20,7 @@ use crate::store::{self, DatabaseLocation, Store, StoreError};
 
 pub use keys::KeysArgs;
 pub use token::TokenArgs;
+pub use webhooks::WebhooksArgs;
 
 /// The database that a command works on when no setting names one: a file in the working directory.
 pub(crate) const DEFAULT_DATABASE: &str = "parlor.db";

@@ -12,7 +12,6 @@ use crate::switchboard::Switchboard;
 #[derive(Debug)]
 pub(crate) struct Keys {
     pub(crate) doorkeeper: Arc<Doorkeeper>,
-    #[allow(dead_code, reason = "resume tokens and webhooks are about to use it")]
     pub(crate) master_key: MasterKey,
     /// The database with the revision of its keys that the doorkeeper knows.
     pub(crate) store: Option<(Store, i64)>,

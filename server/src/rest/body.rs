@@ -5,7 +5,7 @@ use axum::extract::{FromRequest, Request};
 use axum::http::StatusCode;
 use axum::response::IntoResponse as _;
 use serde::de::{Deserialize, DeserializeOwned, Deserializer};
-use serde_json::Value;
+use serde_json::{Number, Value};
 
 use super::error::ApiError;
 
@@ -35,4 +35,16 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for Body<T> {
 /// Reads a field that may be any JSON, `null` included, and tells it from one that is missing.
 pub(super) fn any_value<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Value>, D::Error> {
     Value::deserialize(deserializer).map(Some)
+}
+
+/// Reads a whole number, which some languages write as `60.0`.
+pub(super) fn whole_number<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<u64>, D::Error> {
+    let Some(number) = Option::<Number>::deserialize(deserializer)? else { return Ok(None) };
+    let whole = number.as_u64().or_else(|| {
+        // Above 2^53 not every whole number is a float.
+        let is_whole =
+            |number: &f64| number.fract() == 0.0 && (0.0..9_007_199_254_740_992.0).contains(number);
+        number.as_f64().filter(is_whole).map(|number| number as u64)
+    });
+    whole.map(Some).ok_or_else(|| serde::de::Error::custom("not a whole number"))
 }

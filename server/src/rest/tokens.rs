@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 
 use super::Rest;
 use super::bearer::Operator;
-use super::body::Body;
+use super::body::{Body, whole_number};
 use super::error::ApiError;
 use crate::auth::token::{Claims, DEFAULT_LIFETIME};
 use crate::auth::unix_now;
@@ -21,6 +21,7 @@ pub(super) struct TokenRequest {
     peer_id: String,
     channels: Option<Vec<String>>,
     permissions: Option<Vec<String>>,
+    #[serde(default, deserialize_with = "whole_number")]
     expires_in_sec: Option<u64>,
     metadata: Option<Map>,
     peer_metadata: Option<Map>,

@@ -16,7 +16,10 @@ const PATIENCE: Duration = Duration::from_secs(5);
 const MAX_CONNECTIONS: u32 = 4;
 
 /// The schema's versions, oldest first. One that was released is never changed.
-const MIGRATIONS: &[(i64, &str, &str)] = &[(1, "keys", include_str!("migrations/1_keys.sql"))];
+const MIGRATIONS: &[(i64, &str, &str)] = &[
+    (1, "keys", include_str!("migrations/1_keys.sql")),
+    (2, "webhooks", include_str!("migrations/2_webhooks.sql")),
+];
 
 impl From<MasterKeyError> for StoreError {
     fn from(error: MasterKeyError) -> Self {

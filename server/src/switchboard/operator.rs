@@ -1,7 +1,5 @@
 //! What the REST interface, the webhooks and the metrics do with the hub.
 
-#![allow(dead_code, reason = "the REST interface, the webhooks and the metrics are about to use it")]
-
 use std::sync::Arc;
 use std::time::SystemTime;
 
@@ -20,6 +18,7 @@ const LIFECYCLE_BACKLOG: usize = 16_384;
 #[derive(Debug, Clone)]
 pub(crate) struct LifecycleEvent {
     /// The tenant.
+    #[allow(dead_code, reason = "all keys of a server belong to one tenant")]
     pub(crate) app: AppId,
     /// When.
     pub(crate) at: SystemTime,

@@ -17,3 +17,4 @@ mod resume;
 mod signalling;
 mod support;
 mod tls;
+mod webhooks;

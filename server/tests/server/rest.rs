@@ -180,6 +180,7 @@ async fn a_request_that_breaks_the_contract_is_told_so() {
         json!({"peerId": "a", "expiresInSec": 0}),
         json!({"peerId": "a", "expiresInSec": 86_401}),
         json!({"peerId": "a", "expiresInSec": u64::MAX}),
+        json!({"peerId": "a", "expiresInSec": 60.5}),
         json!({"peerId": "a", "expiresInSec": -1}),
         json!({"peerId": "a", "channels": "room"}),
         json!({"peerId": "a", "channels": vec!["a"; 101]}),
@@ -190,6 +191,9 @@ async fn a_request_that_breaks_the_contract_is_told_so() {
         json!(["a"]),
     ] {
         assert_eq!(error(&tokens(body.clone()).await), (400, "invalid_request"), "{body:.100}");
+    }
+    for good in [json!(60), json!(60.0), json!(86_400), Value::Null] {
+        assert_eq!(tokens(json!({"peerId": "a", "expiresInSec": good})).await.0, 200, "{good}");
     }
     assert_eq!(
         error(&tokens(json!({"peerId": "a", "channels": ["_Internal/a"]})).await),
@@ -244,7 +248,7 @@ async fn a_site_without_a_backend_gets_tokens_for_its_users() {
     for (body, expected) in [
         (json!({"expiresInSec": 3_601}), (400, "invalid_request")),
         (json!({"expiresInSec": 0}), (400, "invalid_request")),
-        (json!({"previousToken": "hush"}), (400, "invalid_request")),
+        (json!({"previousToken": "hush"}), (401, "unauthorized")),
         (json!({"channels": ["_system/a"]}), (400, "channel_reserved")),
         (json!([]), (400, "invalid_request")),
     ] {
