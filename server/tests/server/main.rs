@@ -6,6 +6,7 @@ mod binary;
 mod deployment;
 mod entrance;
 mod files;
+mod hostile;
 mod keys;
 mod limits;
 mod packaging;
