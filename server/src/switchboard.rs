@@ -10,11 +10,12 @@ use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use axum::extract::ws::Utf8Bytes;
-use hub::{ConnectionId, Hub, Input, Lifecycle, NewConnection, Output, Resume};
+use hub::{BusMessage, ConnectionId, Hub, Input, Lifecycle, NewConnection, Output, Resume};
 use protocol::ice::{self, IceServer};
 use protocol::{CloseCode, Map, Welcome, limits::MAX_MESSAGE_SIZE};
 use serde_json::Value;
-use tokio::sync::Notify;
+use tokio::sync::broadcast::error::RecvError;
+use tokio::sync::{Notify, broadcast};
 use tokio::time::Instant;
 use units::Time;
 use uuid::Uuid;
@@ -26,8 +27,10 @@ pub(crate) use self::queue::{Outgoing, Receiver};
 pub(crate) use self::resume::ResumeQuery;
 use self::resume::ResumeTokens;
 use crate::auth::{Admission, Refusal};
+use crate::bus::Bus;
 use crate::limits::RETRY_AFTER_MS;
 use crate::metrics::Metrics;
+use crate::places::Place;
 
 /// The sockets' way to the hub and the hub's way to the sockets.
 #[derive(Debug)]
@@ -40,13 +43,14 @@ pub(crate) struct Switchboard {
     ice_servers: Option<Value>,
     max_connections: usize,
     resume_tokens: ResumeTokens,
+    bus: Option<Bus>,
     metrics: Arc<Metrics>,
 }
 
 #[derive(Debug)]
 struct State {
     hub: Hub,
-    sockets: HashMap<ConnectionId, Sender>,
+    sockets: HashMap<ConnectionId, Socket>,
     last_connection: u64,
     /// What the timer task sleeps for.
     armed: Option<Time>,
@@ -55,20 +59,33 @@ struct State {
     is_shutting_down: bool,
 }
 
+/// A socket whose client was admitted.
+#[derive(Debug)]
+struct Socket {
+    queue: Sender,
+    _place: Option<Place<Arc<str>>>,
+}
+
 impl Switchboard {
     pub(crate) fn new(
         hub: hub::Config,
         ice_servers: &[IceServer],
         max_connections: usize,
         resume_key: &[u8; 32],
+        bus: Option<Bus>,
         metrics: Arc<Metrics>,
     ) -> Self {
         let resume_tokens = ResumeTokens::new(resume_key);
+        let epoch = resume_tokens.epoch();
+        let hub = match &bus {
+            Some(bus) => Hub::on_bus(hub, epoch, bus.next_node()),
+            None => Hub::new(hub, epoch),
+        };
         let ice_servers = (!ice_servers.is_empty())
             .then(|| Value::Array(ice_servers.iter().map(IceServer::to_value).collect()));
         Self {
             state: Mutex::new(State {
-                hub: Hub::new(hub, resume_tokens.epoch()),
+                hub,
                 sockets: HashMap::new(),
                 last_connection: 0,
                 armed: None,
@@ -80,6 +97,7 @@ impl Switchboard {
             ice_servers,
             max_connections,
             resume_tokens,
+            bus,
             metrics,
         }
     }
@@ -103,8 +121,9 @@ impl Switchboard {
         state.last_connection += 1;
         let connection = ConnectionId::new(state.last_connection);
         let (sender, receiver) = queue::queue();
-        state.sockets.insert(connection, sender);
-        let Admission { app, key, grants, peer_id, peer_metadata, metadata, expires_at, turn } = admission;
+        let Admission { app, key, grants, peer_id, peer_metadata, metadata, expires_at, turn, place } =
+            admission;
+        state.sockets.insert(connection, Socket { queue: sender, _place: place });
         let unix_now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
         let (now, unix_seconds) = (self.now(), unix_now.as_secs());
         let claim = self.resume_tokens.read(shown, app, &key, unix_seconds);
@@ -180,6 +199,18 @@ impl Switchboard {
         }
     }
 
+    /// Takes in what other hubs say, for ever.
+    pub(crate) async fn listen(&self, mut heard: broadcast::Receiver<BusMessage>) {
+        loop {
+            match heard.recv().await {
+                Ok(message) => self.input(Input::Bus(message)),
+                // The hub finds the hole.
+                Err(RecvError::Lagged(missed)) => tracing::warn!(missed, "this server falls behind the bus"),
+                Err(RecvError::Closed) => return,
+            }
+        }
+    }
+
     fn run(&self, state: &mut State, input: Input) {
         self.run_at(state, self.now(), input);
     }
@@ -221,8 +252,12 @@ impl Switchboard {
                 }
                 Output::Ping { connection, payload } => (connection, Outgoing::Ping(payload)),
                 Output::Close { connection, code, reason } => (connection, Outgoing::Close { code, reason }),
-                // This hub is not on a bus, so it has nobody to tell.
-                Output::Bus(_) => continue,
+                Output::Bus(message) => {
+                    if let Some(bus) = &self.bus {
+                        bus.say(message);
+                    }
+                    continue;
+                }
                 Output::Lifecycle { app, event } => {
                     if let Lifecycle::PeerJoined { .. } = event {
                         self.metrics.joins.inc();
@@ -243,12 +278,12 @@ impl Switchboard {
     /// Puts a frame into its socket's queue, unless the socket is gone.
     fn hand_over(&self, state: &mut State, now: Time, connection: ConnectionId, outgoing: Outgoing) {
         if let Outgoing::Close { .. } = outgoing {
-            if let Some(sender) = state.sockets.remove(&connection) {
-                sender.send(outgoing);
+            if let Some(socket) = state.sockets.remove(&connection) {
+                socket.queue.send(outgoing);
             }
             return;
         }
-        let is_full = state.sockets.get(&connection).is_some_and(|sender| !sender.send(outgoing));
+        let is_full = state.sockets.get(&connection).is_some_and(|socket| !socket.queue.send(outgoing));
         if is_full {
             // Dropping the queue's sender ends the socket's task.
             state.sockets.remove(&connection);

@@ -63,6 +63,8 @@ impl Switchboard {
 
 #[cfg(test)]
 mod tests {
+    use std::time::SystemTime;
+
     use hub::{Actions, Grants, Lifecycle, Pattern};
     use protocol::ClientFrame;
 
@@ -83,6 +85,7 @@ mod tests {
             metadata: None,
             expires_at: None,
             turn: true,
+            place: None,
         }
     }
 
@@ -112,7 +115,7 @@ mod tests {
     #[tokio::test]
     async fn the_operator_sees_and_moves_what_is_in_the_hub() {
         let config = hub::Config { snapshot_wait: std::time::Duration::ZERO, ..hub::Config::default() };
-        let switchboard = Arc::new(Switchboard::new(config, &[], 10, &[7; 32], Arc::default()));
+        let switchboard = Arc::new(Switchboard::new(config, &[], 10, &[7; 32], None, Arc::default()));
         let mut recording = switchboard.record();
         recording.let_go();
         let mut ann = join(&switchboard, "sk_id_a", "ann");
@@ -150,7 +153,7 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn an_admission_ends_before_its_token_does() {
         let switchboard =
-            Arc::new(Switchboard::new(hub::Config::default(), &[], 10, &[7; 32], Arc::default()));
+            Arc::new(Switchboard::new(hub::Config::default(), &[], 10, &[7; 32], None, Arc::default()));
         let timers = tokio::spawn({
             let switchboard = Arc::clone(&switchboard);
             async move { switchboard.run_timers().await }

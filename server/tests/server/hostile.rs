@@ -11,12 +11,13 @@ use tokio::net::TcpStream;
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 
-use crate::support::{Client, error_code, patiently, refusal, request, start_with};
+use crate::support::{Client, error_code, patiently, refusal, start_with};
 
 /// A server for calls that are as fast as they can be.
 fn config() -> Config {
     let mut config = Config::dev_on_free_port();
     config.hub.peer_message_rate = Rate { per_second: 1_000_000, burst: 1_000_000 };
+    config.hub.message_rate = Rate { per_second: 1_000_000, burst: 1_000_000 };
     config
 }
 
@@ -61,6 +62,20 @@ async fn pass(from: &mut Client, to: &mut Client, number: u64) {
         ServerFrame::Direct { data: got, .. } => assert_eq!(got, data),
         other => panic!("{other:?}"),
     }
+}
+
+/// Asks for a WebSocket with headers of one's own, and returns the answer's status and what came with it.
+async fn ask(server: &ServerHandle, method: &str, key: &str, headers: &str) -> (u16, String) {
+    let address = server.local_addr();
+    let mut socket = TcpStream::connect(address).await.unwrap();
+    let request = format!("{method} /v1?key={key} HTTP/1.1\r\nhost: {address}\r\n{headers}\r\n");
+    socket.write_all(request.as_bytes()).await.unwrap();
+    // The answer is short, and what the server does not close we do.
+    socket.shutdown().await.unwrap();
+    let mut answer = Vec::new();
+    let _ = patiently(socket.read_to_end(&mut answer)).await;
+    let answer = String::from_utf8_lossy(&answer).into_owned();
+    (answer.split(' ').nth(1).unwrap().parse().unwrap(), answer)
 }
 
 /// Opens a WebSocket of which every byte after the handshake is written by hand.
@@ -203,13 +218,77 @@ async fn requests_that_are_no_upgrade_and_pages_from_elsewhere_are_refused() {
         ("GET", format!("{key}{}", upgrade.replace("13", "12"))),
         ("GET", format!("{key}{}", upgrade.replace("websocket\r", "smoke\r"))),
     ] {
-        let answer = request(server.local_addr(), method, "/v1?key=pk_dev", &headers).await;
-        assert!((400..500).contains(&answer.status), "{method} {headers}: {}", answer.status);
+        let (status, _) = ask(&server, method, "pk_dev", &headers).await;
+        assert!((400..500).contains(&status), "{method} {headers}: {status}");
     }
     let headers = format!("{upgrade}{key}origin: https://evil.example\r\n");
-    let answer = request(server.local_addr(), "GET", "/v1?key=pk_app", &headers).await;
-    assert_eq!(answer.status, 401);
-    assert!(answer.body.contains("origin_not_allowed"), "{}", answer.body);
+    let (status, body) = ask(&server, "GET", "pk_app", &headers).await;
+    assert!(status == 401 && body.contains("origin_not_allowed"), "{status}: {body}");
+    let headers = format!("{upgrade}{key}origin: https://app.example\r\n");
+    assert_eq!(ask(&server, "GET", "pk_app", &headers).await.0, 101);
     assert_eq!(refusal(&server.url(), "?key=pk_app").await.0, 401, "a client without an origin");
+    call.end().await;
+}
+
+#[tokio::test]
+async fn clients_that_are_only_half_there_are_given_up() {
+    let timing = Timing {
+        handshake: Duration::from_millis(300),
+        ping_after: Duration::from_millis(100),
+        ping_grace: Duration::from_millis(300),
+        ..Timing::default()
+    };
+    let server = start_with(Config { timing, ..config() }).await;
+    let call = Call::start(&server).await;
+    // Never answers a ping, as a machine that lost its power.
+    let mut dead = by_hand(&server).await;
+    let subscribe = br#"{"type":"subscribe","channel":"demo","requestId":"r"}"#;
+    dead.write_all(&frame(0x81, subscribe)).await.unwrap();
+    // Says no more after half a frame, half a request, half a body, or nothing at all.
+    let mut cut = by_hand(&server).await;
+    cut.write_all(&frame(0x81, &[b' '; 1_000])[..500]).await.unwrap();
+    let address = server.local_addr();
+    let mut requests = Vec::new();
+    let head = format!("POST /v1/tokens HTTP/1.1\r\nhost: {address}\r\ncontent-length: 100\r\n\r\n{{");
+    for sent in ["", "GET /v1?key=pk_dev HTTP/1.1\r\nhost:", &head] {
+        let mut socket = TcpStream::connect(address).await.unwrap();
+        socket.write_all(sent.as_bytes()).await.unwrap();
+        requests.push(socket);
+    }
+    // Has sent its last byte, but reads on.
+    let mut closed = by_hand(&server).await;
+    closed.shutdown().await.unwrap();
+    for socket in requests.iter_mut().chain([&mut dead, &mut cut, &mut closed]) {
+        // To the end, whether it is closed or reset.
+        let _ = patiently(socket.read_to_end(&mut Vec::new())).await;
+    }
+    call.end().await;
+}
+
+#[tokio::test]
+async fn a_client_that_reads_nothing_is_cut_and_its_room_goes_on() {
+    let mut config = config();
+    config.hub.linger = Duration::ZERO;
+    let server = start_with(config).await;
+    let call = Call::start(&server).await;
+    let mut deaf = by_hand(&server).await;
+    let subscribe = br#"{"type":"subscribe","channel":"demo","requestId":"r"}"#;
+    deaf.write_all(&frame(0x81, subscribe)).await.unwrap();
+    let (mut talks, roster) = Client::join(&server, "demo").await;
+    if roster.is_empty() {
+        talks.next_frame().await;
+    }
+    let large = json!("x".repeat(60_000));
+    let mut frames = 0;
+    loop {
+        talks.publish("demo", large.clone()).await;
+        talks.text(r#"{"type":"ping"}"#).await;
+        match talks.next_frame().await {
+            ServerFrame::Pong => frames += 1,
+            ServerFrame::Presence { left, .. } => break assert_eq!(left.len(), 1),
+            other => panic!("{other:?}"),
+        }
+        assert!(frames < 2_000, "the server queued {} MB", frames * 60_000 / 1_000_000);
+    }
     call.end().await;
 }

@@ -185,7 +185,7 @@ async fn a_thousand_clients_survive_a_killed_server_and_nothing_that_they_saw_is
     let mut receiver = Receiver::start().await;
     // What the first server has to tell is still to be told when it dies.
     receiver.answer(503);
-    let server = deployment.serve("127.0.0.1:0", &receiver.url, &[]);
+    let server = deployment.serve("127.0.0.1:0", &receiver.url);
     let (settled, mut all) = mpsc::unbounded_channel();
     let (go, hop) = watch::channel(false);
     let (url, key, door) = (server.url.clone(), deployment.key.clone(), Arc::new(Semaphore::new(AT_ONCE)));
@@ -212,7 +212,7 @@ async fn a_thousand_clients_survive_a_killed_server_and_nothing_that_they_saw_is
     receiver.answer(200);
     let begun = Instant::now();
     let listen = crowd.url.strip_prefix("ws://").unwrap();
-    let server = deployment.serve(listen, &receiver.url, &[]);
+    let server = deployment.serve(listen, &receiver.url);
     assert_eq!(server.url, crowd.url);
     let mut clients = JoinSet::new();
     for life in &first {

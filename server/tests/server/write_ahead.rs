@@ -23,9 +23,9 @@ async fn serve(deployment: &Deployment, receiver: &Receiver) -> ServerHandle {
     start_with(config).await
 }
 
-async fn open(deployment: &Deployment) -> AnyConnection {
+async fn open(database_url: &str) -> AnyConnection {
     sqlx::any::install_default_drivers();
-    AnyConnection::connect(&format!("sqlite://{}", deployment.database)).await.unwrap()
+    AnyConnection::connect(database_url).await.unwrap()
 }
 
 async fn run(database: &mut AnyConnection, statement: &'static str) {
@@ -50,9 +50,14 @@ fn subscribe(channel: &str) -> ClientFrame {
 #[tokio::test]
 async fn what_a_client_is_told_of_is_written_down() {
     let deployment = Deployment::sqlite();
-    let receiver = Receiver::start().await;
-    let server = serve(&deployment, &receiver).await;
-    let mut database = open(&deployment).await;
+    told_of_is_written_down(&deployment, &format!("sqlite://{}", deployment.database)).await;
+}
+
+/// Looks into the database whenever a client is told of an event; the same on every database.
+pub async fn told_of_is_written_down(deployment: &Deployment, database_url: &str) {
+    let mut receiver = Receiver::start().await;
+    let server = serve(deployment, &receiver).await;
+    let mut database = open(database_url).await;
     let (mut ann, _) = Client::join(&server, "demo").await;
     for _ in 0..30 {
         let mut bob = Client::connect(&server).await;
@@ -65,6 +70,9 @@ async fn what_a_client_is_told_of_is_written_down() {
         ann.until_left(&bob.id).await;
         assert_eq!(written(&mut database, "peer.left", &bob.id).await, 1);
     }
+    let events = receiver.collect_after(0, 63).await;
+    let last = told(&events).split_off(61);
+    assert_eq!(last, ["peer.joined demo", "peer.left demo"]);
 }
 
 #[tokio::test]
@@ -77,7 +85,7 @@ async fn a_slow_database_delays_those_who_come_and_not_a_call_that_goes_on() {
     ann.next_frame().await;
     receiver.collect_after(0, 4).await;
 
-    let mut database = open(&deployment).await;
+    let mut database = open(&format!("sqlite://{}", deployment.database)).await;
     run(&mut database, "BEGIN IMMEDIATE").await;
     let locked = Instant::now();
     let mut cat = Client::connect(&server).await;
@@ -103,7 +111,7 @@ async fn a_database_that_fails_holds_nobody_up_and_gets_everything_later() {
     let mut receiver = Receiver::start().await;
     let server = serve(&deployment, &receiver).await;
     receiver.collect_after(0, 1).await;
-    let mut database = open(&deployment).await;
+    let mut database = open(&format!("sqlite://{}", deployment.database)).await;
     run(
         &mut database,
         "CREATE TRIGGER failing BEFORE INSERT ON webhook_events BEGIN SELECT RAISE(ABORT, 'no'); END",
