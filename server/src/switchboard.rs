@@ -6,11 +6,13 @@ mod queue;
 mod resume;
 
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, MutexGuard};
+use std::sync::Arc;
+use std::task::Waker;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use axum::extract::ws::Utf8Bytes;
 use hub::{BusMessage, ConnectionId, Hub, Input, Lifecycle, NewConnection, Output, Resume};
+use parking_lot::{Mutex, MutexGuard};
 use protocol::ice::{self, IceServer};
 use protocol::{CloseCode, Map, Welcome, limits::MAX_MESSAGE_SIZE};
 use serde_json::Value;
@@ -57,6 +59,8 @@ struct State {
     /// What happened and is not written down yet, if somebody writes it down.
     ledger: Option<Ledger>,
     is_shutting_down: bool,
+    /// The sockets that have something to write. Woken while the lock is held, they would run into it.
+    wakers: Vec<Waker>,
 }
 
 /// A socket whose client was admitted.
@@ -91,6 +95,7 @@ impl Switchboard {
                 armed: None,
                 ledger: None,
                 is_shutting_down: false,
+                wakers: Vec::new(),
             }),
             epoch: Instant::now(),
             earlier_deadline: Notify::new(),
@@ -146,7 +151,7 @@ impl Switchboard {
         let expires_at = expires_at.map(|at| now + Duration::from_secs(at).saturating_sub(unix_now));
         let new = NewConnection { connection, app, key, grants, expires_at, peer_metadata, resume, welcome };
         self.metrics.connects.inc();
-        self.run_at(&mut state, now, Input::Connected(new));
+        self.run_at(state, now, Input::Connected(new));
         Ok((connection, receiver))
     }
 
@@ -161,29 +166,29 @@ impl Switchboard {
     /// Tells the hub what happened.
     pub(crate) fn input(&self, input: Input) {
         self.metrics.received(&input);
-        self.run(&mut self.lock(), input);
+        self.run(self.lock(), input);
     }
 
     /// Tells the hub that a socket is gone.
     pub(crate) fn disconnect(&self, connection: ConnectionId, clean: bool) {
         let mut state = self.lock();
         state.sockets.remove(&connection);
-        self.run(&mut state, Input::Closed { connection, clean });
+        self.run(state, Input::Closed { connection, clean });
     }
 
     /// Says goodbye to every client and admits no more.
     pub(crate) fn shut_down(&self) {
         let mut state = self.lock();
         state.is_shutting_down = true;
-        self.run(&mut state, Input::ShutDown { retry_after_ms: RETRY_AFTER_MS });
+        self.run(state, Input::ShutDown { retry_after_ms: RETRY_AFTER_MS });
     }
 
     /// Fires the hub's timers, for ever.
     pub(crate) async fn run_timers(&self) {
         loop {
+            self.run(self.lock(), Input::TimePassed);
             let deadline = {
                 let mut state = self.lock();
-                self.run(&mut state, Input::TimePassed);
                 state.armed = state.hub.poll_timeout();
                 state.armed
             };
@@ -211,17 +216,18 @@ impl Switchboard {
         }
     }
 
-    fn run(&self, state: &mut State, input: Input) {
+    fn run(&self, state: MutexGuard<'_, State>, input: Input) {
         self.run_at(state, self.now(), input);
     }
 
-    fn run_at(&self, state: &mut State, now: Time, input: Input) {
+    fn run_at(&self, mut state: MutexGuard<'_, State>, now: Time, input: Input) {
         state.hub.handle(now, input);
         self.act(state, now);
     }
 
-    /// Does what the hub says, and hands over what need not wait any more.
-    fn act(&self, state: &mut State, now: Time) {
+    /// Does what the hub says, hands over what need not wait any more, and lets go of the hub.
+    fn act(&self, mut guard: MutexGuard<'_, State>, now: Time) {
+        let state = &mut *guard;
         loop {
             self.take_outputs(state, now);
             let Some(ledger) = &mut state.ledger else { break };
@@ -235,6 +241,9 @@ impl Switchboard {
             state.armed = next;
             self.earlier_deadline.notify_one();
         }
+        let wakers = std::mem::take(&mut state.wakers);
+        drop(guard);
+        wakers.into_iter().for_each(Waker::wake);
     }
 
     fn take_outputs(&self, state: &mut State, now: Time) {
@@ -279,11 +288,14 @@ impl Switchboard {
     fn hand_over(&self, state: &mut State, now: Time, connection: ConnectionId, outgoing: Outgoing) {
         if let Outgoing::Close { .. } = outgoing {
             if let Some(socket) = state.sockets.remove(&connection) {
-                socket.queue.send(outgoing);
+                socket.queue.send(outgoing, &mut state.wakers);
             }
             return;
         }
-        let is_full = state.sockets.get(&connection).is_some_and(|socket| !socket.queue.send(outgoing));
+        let is_full = match state.sockets.get(&connection) {
+            Some(socket) => !socket.queue.send(outgoing, &mut state.wakers),
+            None => false,
+        };
         if is_full {
             // Dropping the queue's sender ends the socket's task.
             state.sockets.remove(&connection);
@@ -299,6 +311,6 @@ impl Switchboard {
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
-        self.state.lock().expect("a panic while the hub is held leaves nothing to save")
+        self.state.lock()
     }
 }

@@ -209,7 +209,7 @@ impl Switchboard {
     fn with_ledger(&self, change: impl FnOnce(&mut Ledger)) {
         let mut state = self.lock();
         state.ledger.as_mut().map(change);
-        self.act(&mut state, self.now());
+        self.act(state, self.now());
     }
 }
 

@@ -23,9 +23,9 @@ impl Switchboard {
 
     /// Closes a peer's sockets with 4020 and returns how many there were.
     pub(crate) fn kick(&self, app: AppId, peer: &str) -> usize {
-        let mut state = self.lock();
+        let state = self.lock();
         let sockets = usize::from(state.hub.connection_of(app, peer).is_some());
-        self.run(&mut state, Input::Kick { app, peer: peer.to_owned() });
+        self.run(state, Input::Kick { app, peer: peer.to_owned() });
         sockets
     }
 
