@@ -3,6 +3,7 @@
 mod crew;
 mod machine;
 mod mesh;
+mod recovery;
 mod server;
 mod setup;
 
@@ -25,6 +26,13 @@ enum Bench {
     Mesh(mesh::MeshArgs),
     /// Memory and CPU time of the server for idle sockets, joins and broadcasts.
     Server(server::ServerArgs),
+    /// How long pictures stop when an address changes, the path fails, the server is out of reach or restarted.
+    ///
+    /// Linux, as root: the two sessions and the server run in network namespaces that are made for it.
+    Recovery(recovery::RecoveryArgs),
+    /// One of the two sessions of `recovery`.
+    #[command(hide = true)]
+    RecoveryPeer(recovery::PeerArgs),
     /// The sending process of `mesh`.
     #[command(hide = true)]
     Sender(crew::CrewArgs),
@@ -48,6 +56,8 @@ pub fn run(arguments: &BenchArgs) -> Result<bool> {
         Bench::Setup(arguments) => setup::run(arguments),
         Bench::Mesh(arguments) => mesh::run(arguments),
         Bench::Server(arguments) => server::run(arguments),
+        Bench::Recovery(arguments) => recovery::run(arguments),
+        Bench::RecoveryPeer(arguments) => recovery::peer(arguments),
         Bench::Sender(arguments) => crew::send(arguments),
         Bench::Receivers(arguments) => crew::receive(arguments),
     }?;

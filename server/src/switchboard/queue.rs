@@ -24,7 +24,7 @@ pub(crate) enum Outgoing {
 }
 
 impl Outgoing {
-    fn cost(&self) -> usize {
+    pub(super) fn cost(&self) -> usize {
         let text = if let Self::Text(text) = self { text.len() } else { 0 };
         text + QUEUED_FRAME_OVERHEAD
     }
@@ -62,8 +62,8 @@ impl Queue {
 }
 
 impl Sender {
-    /// Queues a frame; false when the queue is full.
-    pub(super) fn send(&self, outgoing: Outgoing) -> bool {
+    /// Queues a frame; false when the queue is full. Who waits for it is put on the list of those to wake.
+    pub(super) fn send(&self, outgoing: Outgoing, wakers: &mut Vec<Waker>) -> bool {
         let mut state = self.0.lock();
         let bytes = state.bytes + outgoing.cost();
         if bytes > MAX_QUEUED_BYTES {
@@ -71,9 +71,7 @@ impl Sender {
         }
         state.bytes = bytes;
         state.frames.push_back(outgoing);
-        let receiver = state.receiver.take();
-        drop(state);
-        receiver.inspect(Waker::wake_by_ref);
+        wakers.extend(state.receiver.take());
         true
     }
 }
@@ -127,6 +125,13 @@ mod tests {
         Outgoing::Text("x".repeat(length).into())
     }
 
+    fn send(sender: &Sender, outgoing: Outgoing) -> bool {
+        let mut wakers = Vec::new();
+        let queued = sender.send(outgoing, &mut wakers);
+        wakers.into_iter().for_each(Waker::wake);
+        queued
+    }
+
     #[tokio::test]
     async fn what_is_queued_comes_in_order_and_then_the_end() {
         let (sender, mut receiver) = queue();
@@ -138,7 +143,7 @@ mod tests {
             lengths
         });
         for length in 0..100 {
-            assert!(sender.send(text(length)));
+            assert!(send(&sender, text(length)));
             tokio::task::yield_now().await;
         }
         drop(sender);
@@ -149,9 +154,9 @@ mod tests {
     async fn a_full_queue_takes_no_more_until_something_is_read() {
         let (sender, mut receiver) = queue();
         let half = MAX_QUEUED_BYTES / 2 - QUEUED_FRAME_OVERHEAD;
-        assert!(sender.send(text(half)) && sender.send(text(half)));
-        assert!(!sender.send(text(0)));
+        assert!(send(&sender, text(half)) && send(&sender, text(half)));
+        assert!(!send(&sender, text(0)));
         receiver.recv().await;
-        assert!(sender.send(text(0)));
+        assert!(send(&sender, text(0)));
     }
 }
