@@ -72,9 +72,12 @@ impl NodeLink {
     }
 
     /// Moves the socket to another address of the host.
-    pub(crate) fn rebind(&mut self, address: IpAddr, reflexive: Option<SocketAddr>) {
+    pub(crate) fn rebind(&mut self, now: Time, address: IpAddr, reflexive: Option<SocketAddr>) {
+        let closed = self.address;
         self.address.set_ip(address);
         self.add_candidates(reflexive);
+        self.stack().remove_local_address(now, closed);
+        self.stack().network_changed(now);
     }
 
     fn add_candidates(&mut self, reflexive: Option<SocketAddr>) {

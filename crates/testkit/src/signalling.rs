@@ -54,6 +54,8 @@ pub(crate) struct Signalling {
     under_way: BTreeMap<(Time, u64), Sent>,
     /// Who is cut off from the server.
     cut: BTreeSet<NodeId>,
+    /// Connections whose local address is dead.
+    stranded: BTreeSet<ConnectionId>,
     /// What waits for the end of a cut.
     held: Vec<Sent>,
     sent: u64,
@@ -66,6 +68,7 @@ impl Signalling {
             delay,
             under_way: BTreeMap::new(),
             cut: BTreeSet::new(),
+            stranded: BTreeSet::new(),
             held: Vec::new(),
             sent: 0,
             most_under_way: 0,
@@ -74,6 +77,9 @@ impl Signalling {
 
     /// Sends something; all delays are equal, so the order is kept.
     pub(crate) fn send(&mut self, now: Time, node: NodeId, connection: ConnectionId, what: Delivery) {
+        if self.stranded.contains(&connection) {
+            return;
+        }
         if self.cut.contains(&node) {
             self.held.push((node, connection, what));
         } else {
@@ -87,6 +93,12 @@ impl Signalling {
     pub(crate) fn lose(&mut self, lost: ConnectionId) {
         self.under_way.retain(|_, (_, connection, _)| *connection != lost);
         self.held.retain(|(_, connection, _)| *connection != lost);
+    }
+
+    /// Loses everything on a connection from now on; nobody is told.
+    pub(crate) fn strand(&mut self, connection: ConnectionId) {
+        self.lose(connection);
+        self.stranded.insert(connection);
     }
 
     /// Cuts a participant off from the server; nobody is told.

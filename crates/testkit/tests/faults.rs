@@ -85,6 +85,8 @@ fn an_address_that_changes_while_a_call_comes_about_delays_it_and_no_more() {
         nodes.iter().for_each(|&node| {
             world.join(node, CHANNEL);
         });
+        let joined = |world: &World| nodes.iter().all(|&node| world.state(node) == SessionState::Joined);
+        assert!(world.run_until(SECOND, joined), "after {after} ms");
         world.run_for(Duration::from_millis(after));
         world.change_address(nodes[0]);
         let connected = |world: &World| nodes.iter().all(|&node| world.connected_peers(node) == 1);
@@ -92,6 +94,25 @@ fn an_address_that_changes_while_a_call_comes_about_delays_it_and_no_more() {
         // A path that was nominated and is gone is given up with the whole search for paths, after 15 s.
         assert!(world.run_until(20 * SECOND, connected), "after {after} ms: {:?}", world.events(nodes[1]));
         assert!(flows(&mut world, nodes), "after {after} ms");
+    }
+}
+
+#[test]
+fn a_stream_that_comes_after_one_that_went_is_heard_on_a_link_that_was_made_while_the_server_was_down() {
+    for late in [0, 1] {
+        let (mut world, nodes) = call(with_cameras);
+        world.stop_server();
+        world.run_for(SECOND);
+        let screen = world.add_stream(nodes[late], "screen", &[Video]);
+        world.run_for(SECOND);
+        world.command(nodes[late], Command::RemoveStream { stream: screen });
+        world.run_for(SECOND);
+        world.start_server();
+        world.run_for(8 * SECOND);
+        world.add_stream(nodes[late], "extra", &[Audio, Video]);
+        let heard = |world: &World| world.tracks(nodes[1 - late]).len() == 4;
+        assert!(world.run_until(3 * SECOND, heard));
+        assert!(flows(&mut world, nodes), "{late}: {:?}", world.received(nodes[1 - late]));
     }
 }
 

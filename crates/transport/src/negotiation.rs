@@ -15,7 +15,7 @@ use crate::description::{Description, Direction, Format, Msid, SectionKind, Setu
 use crate::error::LinkError;
 use crate::event::LinkEvent;
 use crate::link::Link;
-use crate::translation::{Additions, DataPlace, data_mid, for_stack, fresh_mid, outgoing};
+use crate::translation::{Additions, DataPlace, Remote, data_mid, for_stack, fresh_mid, outgoing};
 
 /// What both sides said about an m-section.
 #[derive(Debug, Clone)]
@@ -191,7 +191,7 @@ impl Link {
         }
         let offered = self.pc.pending_local_description();
         let data = offered.as_ref().and_then(|offer| data_mid(&offer.sdp));
-        let copy = for_stack(&answer, &self.config.video_codecs, data, |_| false);
+        let copy = for_stack(&answer, &self.config.video_codecs, &Remote::Answer { data });
         let description = RTCSessionDescription::answer(copy).map_err(LinkError::stack)?;
         let applied = self.pc.set_remote_description(self.config.instant(now), description);
         // Once the offer is no longer pending, the stack takes the answer for applied, even where it stumbled
@@ -242,8 +242,8 @@ impl Link {
     /// Applies an offer and answers it in the stack.
     fn answer(&mut self, offer: &Description) -> Result<(String, Description), LinkError> {
         let known = self.known_mids();
-        let is_known = |mid: &str| known.iter().any(|(known, _)| known == mid);
-        let copy = for_stack(offer, &self.config.video_codecs, None, is_known);
+        let known = |mid: &str| known.iter().any(|(known, _)| known == mid);
+        let copy = for_stack(offer, &self.config.video_codecs, &Remote::Offer { known: &known });
         let description = RTCSessionDescription::offer(copy).map_err(LinkError::stack)?;
         let instant = self.config.instant(self.now);
         self.pc

@@ -57,8 +57,10 @@ impl World {
         self.network.rebind(self.address(node));
     }
 
-    /// Gives a participant's network interface another address; the old one is dead at once.
+    /// Gives a participant's network interface another address; the old one is dead at once, and so is the connection to
+    /// the server, which does not notice. The participant does, and does what the shell does then.
     pub fn change_address(&mut self, node: NodeId) {
+        let now = self.now;
         let this = &mut self.nodes[node.0];
         this.moves = this.moves.wrapping_add(1);
         let IpAddr::V4(home) = this.home else { return };
@@ -66,11 +68,20 @@ impl World {
         let address = IpAddr::V4(Ipv4Addr::new(10, this.moves, high, low));
         self.network.move_host(this.home, this.address, address);
         this.address = address;
-        for (id, link) in &mut this.links {
-            self.addresses.remove(&link.address);
-            let reflexive = self.network.reflexive(SocketAddr::new(address, link.address.port()));
-            link.rebind(address, reflexive);
-            self.addresses.insert(link.address, (node, *id));
+        let connection = this.connection.or(this.closing);
+        if let Some(connection) = connection {
+            self.signalling.strand(connection);
+        }
+        // The session first: a link that lost its path shall find the signalling as it is.
+        self.input(node, Input::NetworkChanged { signalling_lost: connection.is_some() });
+        for (id, link) in &mut self.nodes[node.0].links {
+            // One that was opened since has the new address already.
+            if link.address.ip() != address {
+                self.addresses.remove(&link.address);
+                let reflexive = self.network.reflexive(SocketAddr::new(address, link.address.port()));
+                link.rebind(now, address, reflexive);
+                self.addresses.insert(link.address, (node, *id));
+            }
         }
         self.run_down(node);
     }
