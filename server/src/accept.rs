@@ -37,13 +37,14 @@ use tower::ServiceExt as _;
 use crate::client_address::{ClientAddress, TrustedProxies};
 use crate::limits::{ACCEPT_PAUSE, MAX_HEAD_SIZE, MAX_HEADERS, RETRY_AFTER_CROWD};
 use crate::metrics::Metrics;
-use crate::per_address::{AddressLimits, Place};
+use crate::per_address::AddressLimits;
+use crate::places::Place;
 
 /// Who comes in, and how.
 pub(crate) struct Entrance {
     pub(crate) tls: Option<TlsAcceptor>,
     pub(crate) proxies: TrustedProxies,
-    pub(crate) limits: Arc<AddressLimits>,
+    pub(crate) limits: AddressLimits,
     pub(crate) handshake_timeout: Duration,
     pub(crate) metrics: Arc<Metrics>,
     /// Each connection holds a clone, so that a shutdown can wait for the last one to go.
@@ -57,7 +58,7 @@ pub(crate) struct Entrance {
 struct Connection {
     peer: IpAddr,
     /// Counts this connection with the sockets of its client's address.
-    place: Mutex<Option<Place>>,
+    place: Mutex<Option<Place<IpAddr>>>,
 }
 
 /// Accepts connections until the server stops.

@@ -11,6 +11,7 @@ use ipnet::IpNet;
 use protocol::ice::IceServer;
 
 use crate::auth::MasterKeySource;
+use crate::bus::Bus;
 use crate::store::DatabaseLocation;
 use crate::webhooks::WebhookEndpoint;
 
@@ -52,6 +53,8 @@ pub struct Config {
     pub timing: Timing,
     /// The knobs of channels and presence.
     pub hub: hub::Config,
+    /// What joins this server's channels with those of other servers in this process. They need one master key.
+    pub bus: Option<Bus>,
 }
 
 /// A publishable key: its id is the credential.
@@ -66,16 +69,22 @@ pub struct Key {
     /// The web origins that it works from, such as `https://app.example`; empty for everywhere. A key with
     /// origins works in browsers only, for other clients send none.
     pub origins: Vec<String>,
+    /// Whether its clients are told the server's ICE servers.
+    pub turn: bool,
+    /// Most sockets of its clients at once; one more is closed with 4010. `None` is no limit of its own.
+    pub max_connections: Option<NonZeroUsize>,
 }
 
 /// Does not show the id.
 impl fmt::Debug for Key {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { id: _, channels, actions, origins } = self;
+        let Self { id: _, channels, actions, origins, turn, max_connections } = self;
         f.debug_struct("Key")
             .field("channels", channels)
             .field("actions", actions)
             .field("origins", origins)
+            .field("turn", turn)
+            .field("max_connections", max_connections)
             .finish_non_exhaustive()
     }
 }
@@ -168,6 +177,7 @@ impl Default for Config {
             trusted_proxies: Vec::new(),
             timing: Timing::default(),
             hub: hub::Config::default(),
+            bus: None,
         }
     }
 }
@@ -189,7 +199,14 @@ impl Key {
     /// Makes a key that opens every channel to everyone for everything.
     pub fn open_to_all(id: impl Into<String>) -> Self {
         let everything = Pattern::parse("**").expect("a valid pattern");
-        Self { id: id.into(), channels: vec![everything], actions: Actions::all(), origins: Vec::new() }
+        Self {
+            id: id.into(),
+            channels: vec![everything],
+            actions: Actions::all(),
+            origins: Vec::new(),
+            turn: true,
+            max_connections: None,
+        }
     }
 }
 

@@ -1,5 +1,6 @@
 //! The configuration file. `parlor-server.sample.toml` shows every setting.
 
+use std::num::NonZeroUsize;
 use std::path::Path;
 
 use hub::{Action, Actions, Pattern};
@@ -20,6 +21,14 @@ pub(crate) struct KeyEntry {
     actions: Option<Vec<String>>,
     #[serde(default)]
     origins: Vec<String>,
+    #[serde(default = "yes")]
+    turn: bool,
+    #[serde(default)]
+    max_connections: usize,
+}
+
+fn yes() -> bool {
+    true
 }
 
 fn everywhere() -> Vec<String> {
@@ -45,7 +54,7 @@ fn parse(text: &str) -> Result<Settings, String> {
 impl KeyEntry {
     /// Checks the entry.
     pub(crate) fn into_key(self) -> Result<Key, String> {
-        let Self { id, channels, actions, origins } = self;
+        let Self { id, channels, actions, origins, turn, max_connections } = self;
         let suffix = id.strip_prefix("pk_").unwrap_or_default();
         if suffix.is_empty() || !suffix.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_') {
             return Err("a [[keys]] id must be `pk_` and then letters, digits or underscores".to_owned());
@@ -68,7 +77,8 @@ impl KeyEntry {
                 })
                 .collect::<Result<_, _>>()?,
         };
-        Ok(Key { id, channels, actions, origins })
+        let max_connections = NonZeroUsize::new(max_connections);
+        Ok(Key { id, channels, actions, origins, turn, max_connections })
     }
 }
 
@@ -111,6 +121,14 @@ mod tests {
         let config = config("[[keys]]\nid = \"pk_a\"").unwrap();
         assert!(config.keys[0].channels[0].matches("any/channel"));
         assert_eq!(config.keys[0].actions, Actions::all());
+        assert!(config.keys[0].turn && config.keys[0].max_connections.is_none());
+    }
+
+    #[test]
+    fn a_key_may_go_without_ice_servers_and_have_a_limit() {
+        let config = config("[[keys]]\nid = \"pk_a\"\nturn = false\nmax_connections = 7").unwrap();
+        assert!(!config.keys[0].turn);
+        assert_eq!(config.keys[0].max_connections, NonZeroUsize::new(7));
     }
 
     #[test]

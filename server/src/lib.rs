@@ -15,6 +15,7 @@
 mod accept;
 pub mod admin;
 mod auth;
+mod bus;
 pub mod cli;
 mod client_address;
 mod config;
@@ -24,6 +25,7 @@ mod limits;
 mod logging;
 mod metrics;
 mod per_address;
+mod places;
 mod rest;
 mod settings;
 mod static_files;
@@ -36,6 +38,7 @@ mod ws;
 mod server;
 
 pub use auth::MasterKeySource;
+pub use bus::Bus;
 pub use config::{Config, ConfigError, Key, PerAddress, Timing, Tls};
 pub use server::{Server, ServerHandle, StartError};
 pub use store::DatabaseLocation;

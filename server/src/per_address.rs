@@ -10,6 +10,7 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use crate::config::PerAddress;
+use crate::places::{Place, Places};
 
 /// Over which time connects are counted.
 const WINDOW: Duration = Duration::from_secs(60);
@@ -27,6 +28,7 @@ const SWEEP_INTERVAL: Duration = Duration::from_secs(1);
 pub(crate) struct AddressLimits {
     limits: PerAddress,
     state: Mutex<State>,
+    sockets: Arc<Places<IpAddr>>,
 }
 
 #[derive(Debug)]
@@ -35,21 +37,12 @@ struct State {
     /// theoretical arrival time of the generic cell rate algorithm (ITU-T I.371). In the past: forgotten.
     paid_off: HashMap<IpAddr, Instant>,
     swept: Option<Instant>,
-    /// Never larger than the number of open sockets.
-    sockets: HashMap<IpAddr, usize>,
-}
-
-/// A socket's place among those of its address, until it is dropped.
-#[derive(Debug)]
-pub(crate) struct Place {
-    limits: Arc<AddressLimits>,
-    address: IpAddr,
 }
 
 impl AddressLimits {
     pub(crate) fn new(limits: PerAddress) -> Self {
-        let state = State { paid_off: HashMap::new(), swept: None, sockets: HashMap::new() };
-        Self { limits, state: Mutex::new(state) }
+        let state = State { paid_off: HashMap::new(), swept: None };
+        Self { limits, state: Mutex::new(state), sockets: Places::new() }
     }
 
     /// Counts a connect. When it is one too many, returns after how long the next one is allowed.
@@ -71,16 +64,9 @@ impl AddressLimits {
     }
 
     /// Takes a place for a socket, unless its address has as many as it may.
-    pub(crate) fn enter(self: &Arc<Self>, address: IpAddr) -> Option<Place> {
-        let address = subscriber(address);
+    pub(crate) fn enter(&self, address: IpAddr) -> Option<Place<IpAddr>> {
         let most = self.limits.sockets.map_or(usize::MAX, |most| most.get());
-        let mut state = self.lock();
-        let sockets = state.sockets.entry(address).or_default();
-        if *sockets >= most {
-            return None;
-        }
-        *sockets += 1;
-        Some(Place { limits: Arc::clone(self), address })
+        self.sockets.enter(subscriber(address), most)
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
@@ -97,18 +83,6 @@ impl State {
             self.paid_off.retain(|_, paid_off| *paid_off > now);
         }
         self.paid_off.len() < MAX_REMEMBERED
-    }
-}
-
-impl Drop for Place {
-    fn drop(&mut self) {
-        let mut state = self.limits.lock();
-        if let Some(sockets) = state.sockets.get_mut(&self.address) {
-            *sockets -= 1;
-            if *sockets == 0 {
-                state.sockets.remove(&self.address);
-            }
-        }
     }
 }
 
@@ -129,12 +103,12 @@ mod tests {
 
     use super::*;
 
-    fn limits(connects_per_minute: u32, sockets: usize) -> Arc<AddressLimits> {
+    fn limits(connects_per_minute: u32, sockets: usize) -> AddressLimits {
         let limits = PerAddress {
             connects_per_minute: NonZeroU32::new(connects_per_minute),
             sockets: NonZeroUsize::new(sockets),
         };
-        Arc::new(AddressLimits::new(limits))
+        AddressLimits::new(limits)
     }
 
     fn v4(host: u32) -> IpAddr {
@@ -171,18 +145,6 @@ mod tests {
         assert!(limits.connect(v4(0), start).is_err());
         limits.connect(v4(u32::MAX), start + WINDOW + SWEEP_INTERVAL).unwrap();
         assert_eq!(limits.lock().paid_off.len(), 1);
-    }
-
-    #[test]
-    fn sockets_at_once_are_counted_until_they_are_gone() {
-        let limits = limits(0, 2);
-        let first = limits.enter(v4(1)).unwrap();
-        let _second = limits.enter(v4(1)).unwrap();
-        assert!(limits.enter(v4(1)).is_none());
-        assert!(limits.enter(v4(2)).is_some());
-        drop(first);
-        assert!(limits.enter(v4(1)).is_some());
-        assert_eq!(limits.lock().sockets.len(), 1);
     }
 
     #[test]

@@ -146,8 +146,13 @@ impl Server {
             &config.ice_servers,
             config.max_connections,
             &keys.master_key.derive(RESUME_KEY),
+            config.bus.clone(),
             Arc::clone(&metrics),
         ));
+        if let Some(bus) = &config.bus {
+            let (switchboard, heard) = (Arc::clone(&switchboard), bus.listen());
+            tasks.spawn(async move { switchboard.listen(heard).await });
+        }
         tasks.spawn({
             let switchboard = Arc::clone(&switchboard);
             async move { switchboard.run_timers().await }
@@ -160,7 +165,7 @@ impl Server {
                 timing.webhook_retry,
                 store.clone(),
                 &keys.master_key,
-                switchboard.subscribe_lifecycle(),
+                switchboard.record(),
                 Arc::clone(&metrics),
             )?),
         };
@@ -169,7 +174,7 @@ impl Server {
         let entrance = Arc::new(Entrance {
             tls: identity.map(|identity| identity.acceptor()),
             proxies: TrustedProxies::new(config.trusted_proxies),
-            limits: Arc::new(AddressLimits::new(config.per_address)),
+            limits: AddressLimits::new(config.per_address),
             handshake_timeout: timing.handshake,
             metrics: Arc::clone(&metrics),
             alive,

@@ -115,6 +115,18 @@ settings! {
     /// How long a server that stops waits for its clients to close [default: 5000]
     drain_timeout_ms: u64, "MILLISECONDS";
 
+    /// How many messages a second one connection may send; faster closes it with 4011 [default: 100]
+    message_rate: NonZeroU32, "COUNT";
+
+    /// How many messages it may send at once after a pause [default: 400]
+    message_burst: NonZeroU32, "COUNT";
+
+    /// How many messages that negotiate calls it may send a second, counted apart [default: 500]
+    peer_message_rate: NonZeroU32, "COUNT";
+
+    /// How many of those it may send at once after a pause [default: 6000]
+    peer_message_burst: NonZeroU32, "COUNT";
+
     /// Most members of one channel, up to 256 [default: 256]
     max_members: usize, "COUNT";
 
@@ -180,6 +192,14 @@ impl Settings {
         let most = protocol::limits::MAX_CHANNEL_MEMBERS;
         if self.max_members.is_some_and(|count| !(1..=most).contains(&count)) {
             return Err(ConfigError(format!("max_members must be from 1 to {most}")));
+        }
+        for (default, given) in [
+            (&mut hub.message_rate.per_second, self.message_rate),
+            (&mut hub.message_rate.burst, self.message_burst),
+            (&mut hub.peer_message_rate.per_second, self.peer_message_rate),
+            (&mut hub.peer_message_rate.burst, self.peer_message_burst),
+        ] {
+            set(default, given.map(NonZeroU32::get));
         }
         set(&mut hub.max_members, self.max_members);
         set(&mut hub.linger, self.linger_ms.map(Duration::from_millis));

@@ -1,5 +1,6 @@
 //! Where sockets and hub meet: the hub behind a mutex, its clock, its timers, and a queue for each socket.
 
+mod ledger;
 mod operator;
 mod queue;
 mod resume;
@@ -10,25 +11,28 @@ use std::task::Waker;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use axum::extract::ws::Utf8Bytes;
-use hub::{ConnectionId, Hub, Input, Lifecycle, NewConnection, Output, Resume};
+use hub::{BusMessage, ConnectionId, Hub, Input, Lifecycle, NewConnection, Output, Resume};
 use parking_lot::{Mutex, MutexGuard};
 use protocol::ice::{self, IceServer};
 use protocol::{CloseCode, Map, Welcome, limits::MAX_MESSAGE_SIZE};
 use serde_json::Value;
-use tokio::sync::Notify;
+use tokio::sync::broadcast::error::RecvError;
+use tokio::sync::{Notify, broadcast};
 use tokio::time::Instant;
 use units::Time;
 use uuid::Uuid;
 
-pub(crate) use self::operator::LifecycleEvent;
-use self::operator::LifecycleFeed;
+use self::ledger::Ledger;
+pub(crate) use self::ledger::{LifecycleEvent, Lost, Recording};
 use self::queue::Sender;
 pub(crate) use self::queue::{Outgoing, Receiver};
 pub(crate) use self::resume::ResumeQuery;
 use self::resume::ResumeTokens;
 use crate::auth::{Admission, Refusal};
+use crate::bus::Bus;
 use crate::limits::RETRY_AFTER_MS;
 use crate::metrics::Metrics;
+use crate::places::Place;
 
 /// The sockets' way to the hub and the hub's way to the sockets.
 #[derive(Debug)]
@@ -41,20 +45,29 @@ pub(crate) struct Switchboard {
     ice_servers: Option<Value>,
     max_connections: usize,
     resume_tokens: ResumeTokens,
+    bus: Option<Bus>,
     metrics: Arc<Metrics>,
 }
 
 #[derive(Debug)]
 struct State {
     hub: Hub,
-    sockets: HashMap<ConnectionId, Sender>,
+    sockets: HashMap<ConnectionId, Socket>,
     last_connection: u64,
     /// What the timer task sleeps for.
     armed: Option<Time>,
-    lifecycle: LifecycleFeed,
+    /// What happened and is not written down yet, if somebody writes it down.
+    ledger: Option<Ledger>,
     is_shutting_down: bool,
     /// The sockets that have something to write. Woken while the lock is held, they would run into it.
     wakers: Vec<Waker>,
+}
+
+/// A socket whose client was admitted.
+#[derive(Debug)]
+struct Socket {
+    queue: Sender,
+    _place: Option<Place<Arc<str>>>,
 }
 
 impl Switchboard {
@@ -63,18 +76,24 @@ impl Switchboard {
         ice_servers: &[IceServer],
         max_connections: usize,
         resume_key: &[u8; 32],
+        bus: Option<Bus>,
         metrics: Arc<Metrics>,
     ) -> Self {
         let resume_tokens = ResumeTokens::new(resume_key);
+        let epoch = resume_tokens.epoch();
+        let hub = match &bus {
+            Some(bus) => Hub::on_bus(hub, epoch, bus.next_node()),
+            None => Hub::new(hub, epoch),
+        };
         let ice_servers = (!ice_servers.is_empty())
             .then(|| Value::Array(ice_servers.iter().map(IceServer::to_value).collect()));
         Self {
             state: Mutex::new(State {
-                hub: Hub::new(hub, resume_tokens.epoch()),
+                hub,
                 sockets: HashMap::new(),
                 last_connection: 0,
                 armed: None,
-                lifecycle: LifecycleFeed::default(),
+                ledger: None,
                 is_shutting_down: false,
                 wakers: Vec::new(),
             }),
@@ -83,6 +102,7 @@ impl Switchboard {
             ice_servers,
             max_connections,
             resume_tokens,
+            bus,
             metrics,
         }
     }
@@ -106,8 +126,9 @@ impl Switchboard {
         state.last_connection += 1;
         let connection = ConnectionId::new(state.last_connection);
         let (sender, receiver) = queue::queue();
-        state.sockets.insert(connection, sender);
-        let Admission { app, key, grants, peer_id, peer_metadata, metadata, expires_at, turn } = admission;
+        let Admission { app, key, grants, peer_id, peer_metadata, metadata, expires_at, turn, place } =
+            admission;
+        state.sockets.insert(connection, Socket { queue: sender, _place: place });
         let unix_now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
         let (now, unix_seconds) = (self.now(), unix_now.as_secs());
         let claim = self.resume_tokens.read(shown, app, &key, unix_seconds);
@@ -183,13 +204,49 @@ impl Switchboard {
         }
     }
 
+    /// Takes in what other hubs say, for ever.
+    pub(crate) async fn listen(&self, mut heard: broadcast::Receiver<BusMessage>) {
+        loop {
+            match heard.recv().await {
+                Ok(message) => self.input(Input::Bus(message)),
+                // The hub finds the hole.
+                Err(RecvError::Lagged(missed)) => tracing::warn!(missed, "this server falls behind the bus"),
+                Err(RecvError::Closed) => return,
+            }
+        }
+    }
+
     fn run(&self, state: MutexGuard<'_, State>, input: Input) {
         self.run_at(state, self.now(), input);
     }
 
-    fn run_at(&self, mut guard: MutexGuard<'_, State>, now: Time, input: Input) {
-        let state = &mut *guard;
+    fn run_at(&self, mut state: MutexGuard<'_, State>, now: Time, input: Input) {
         state.hub.handle(now, input);
+        self.act(state, now);
+    }
+
+    /// Does what the hub says, hands over what need not wait any more, and lets go of the hub.
+    fn act(&self, mut guard: MutexGuard<'_, State>, now: Time) {
+        let state = &mut *guard;
+        loop {
+            self.take_outputs(state, now);
+            let Some(ledger) = &mut state.ledger else { break };
+            ledger.seal();
+            let Some((connection, outgoing)) = ledger.next() else { break };
+            self.hand_over(state, now, connection, outgoing);
+        }
+        self.metrics.connections.set(state.sockets.len() as i64);
+        let next = state.hub.poll_timeout();
+        if next.is_some_and(|next| state.armed.is_none_or(|armed| next < armed)) {
+            state.armed = next;
+            self.earlier_deadline.notify_one();
+        }
+        let wakers = std::mem::take(&mut state.wakers);
+        drop(guard);
+        wakers.into_iter().for_each(Waker::wake);
+    }
+
+    fn take_outputs(&self, state: &mut State, now: Time) {
         // A broadcast is one text in many outputs: it is copied once and then shared.
         let mut shared: Option<(Arc<str>, Utf8Bytes)> = None;
         while let Some(output) = state.hub.poll() {
@@ -203,43 +260,49 @@ impl Switchboard {
                     (connection, Outgoing::Text(bytes))
                 }
                 Output::Ping { connection, payload } => (connection, Outgoing::Ping(payload)),
-                Output::Close { connection, code, reason } => {
-                    if let Some(sender) = state.sockets.remove(&connection) {
-                        sender.send(Outgoing::Close { code, reason }, &mut state.wakers);
+                Output::Close { connection, code, reason } => (connection, Outgoing::Close { code, reason }),
+                Output::Bus(message) => {
+                    if let Some(bus) = &self.bus {
+                        bus.say(message);
                     }
                     continue;
                 }
-                // This hub is not on a bus, so it has nobody to tell.
-                Output::Bus(_) => continue,
                 Output::Lifecycle { app, event } => {
                     if let Lifecycle::PeerJoined { .. } = event {
                         self.metrics.joins.inc();
                     }
-                    state.lifecycle.publish(app, event);
+                    if let Some(ledger) = &mut state.ledger {
+                        ledger.enter(app, event);
+                    }
                     continue;
                 }
             };
-            let is_full = match state.sockets.get(&connection) {
-                Some(sender) => !sender.send(outgoing, &mut state.wakers),
-                None => false,
-            };
-            if is_full {
-                // Dropping the queue's sender ends the socket's task.
-                state.sockets.remove(&connection);
-                self.metrics.queue_cuts.inc();
-                tracing::info!(connection = connection.get(), "client too slow, cutting it off");
-                state.hub.handle(now, Input::Closed { connection, clean: false });
+            match &mut state.ledger {
+                Some(ledger) => ledger.put(connection, outgoing),
+                None => self.hand_over(state, now, connection, outgoing),
             }
         }
-        self.metrics.connections.set(state.sockets.len() as i64);
-        let next = state.hub.poll_timeout();
-        if next.is_some_and(|next| state.armed.is_none_or(|armed| next < armed)) {
-            state.armed = next;
-            self.earlier_deadline.notify_one();
+    }
+
+    /// Puts a frame into its socket's queue, unless the socket is gone.
+    fn hand_over(&self, state: &mut State, now: Time, connection: ConnectionId, outgoing: Outgoing) {
+        if let Outgoing::Close { .. } = outgoing {
+            if let Some(socket) = state.sockets.remove(&connection) {
+                socket.queue.send(outgoing, &mut state.wakers);
+            }
+            return;
         }
-        let wakers = std::mem::take(&mut state.wakers);
-        drop(guard);
-        wakers.into_iter().for_each(Waker::wake);
+        let is_full = match state.sockets.get(&connection) {
+            Some(socket) => !socket.queue.send(outgoing, &mut state.wakers),
+            None => false,
+        };
+        if is_full {
+            // Dropping the queue's sender ends the socket's task.
+            state.sockets.remove(&connection);
+            self.metrics.queue_cuts.inc();
+            tracing::info!(connection = connection.get(), "client too slow, cutting it off");
+            state.hub.handle(now, Input::Closed { connection, clean: false });
+        }
     }
 
     /// Reads the hub's clock.

@@ -194,6 +194,11 @@ impl ServerFrame {
         serde_json::to_string(self).expect("a frame has string keys only and nothing that fails to serialise")
     }
 
+    /// Returns whether a text that [`ServerFrame::to_json`] has written is a presence frame, without reading it all.
+    pub fn is_presence(text: &str) -> bool {
+        text.starts_with(r#"{"type":"presence","#)
+    }
+
     /// Makes an `error` frame in Parlor's own words.
     pub fn error(code: ErrorCode, request_id: Option<String>, message: impl Into<String>) -> Self {
         Self::Error { code: code.as_str().to_owned(), request_id, message: Some(message.into()) }

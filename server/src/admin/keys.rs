@@ -1,6 +1,7 @@
 //! `keys create|list|revoke|rotate`.
 
 use std::fmt::Write as _;
+use std::num::NonZeroUsize;
 use std::process::ExitCode;
 
 use clap::{Args, Subcommand};
@@ -67,6 +68,10 @@ struct CreateArgs {
     /// Do not tell clients the server's STUN and TURN servers
     #[arg(long)]
     no_turn: bool,
+
+    /// Most sockets at once of the clients that it admits; one more is closed with 4010 [default: no limit of its own]
+    #[arg(long, value_name = "COUNT")]
+    max_connections: Option<NonZeroUsize>,
 }
 
 /// Runs `keys` and returns the process's exit status.
@@ -107,7 +112,7 @@ async fn create(store: &Store, master_key: &MasterKey, arguments: CreateArgs) ->
 impl CreateArgs {
     /// Checks what the server would not understand, and puts the defaults in.
     fn check(self) -> Result<NewKey, Failure> {
-        let Self { name, mut channels, mut actions, origins, no_turn, .. } = self;
+        let Self { name, mut channels, mut actions, origins, no_turn, max_connections, .. } = self;
         if channels.is_empty() {
             channels.push("**".to_owned());
         }
@@ -123,7 +128,7 @@ impl CreateArgs {
             Action::from_name(action)
                 .ok_or_else(|| Failure::Request(format!("the action {action:?} is none of {known}")))?;
         }
-        Ok(NewKey { name, channels, actions, origins, turn: !no_turn })
+        Ok(NewKey { name, channels, actions, origins, turn: !no_turn, max_connections })
     }
 }
 
@@ -243,6 +248,7 @@ fn describe(record: &KeyRecord) -> Value {
         "actions": record.actions,
         "origins": record.origins,
         "turn": record.turn,
+        "maxConnections": record.max_connections,
         "createdAt": record.created_at,
         "revokedAt": record.revoked_at,
     })

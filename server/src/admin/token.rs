@@ -7,9 +7,9 @@ use protocol::Map;
 use serde_json::{Value, json};
 
 use super::{CommonArgs, Failure, Report};
-use crate::auth::token::{Claims, DEFAULT_LIFETIME};
 use crate::auth::{Doorkeeper, MasterKey, unix_now};
 use crate::store::{KeyKind, Store};
+use token::{Claims, DEFAULT_LIFETIME};
 
 /// Makes tokens.
 #[derive(Debug, Clone, Args)]

@@ -7,12 +7,13 @@ use axum::http::StatusCode;
 use hub::KeyId;
 use protocol::CloseCode;
 use subtle::ConstantTimeEq as _;
+use token::{Claims, ClaimsError, SignatureError, signing_key};
 use units::Secret;
 
 use super::key_ring::{KeyRing, LiveKey};
-use super::token::{Claims, ClaimsError, SignatureError, signing_key};
 use super::{APP, Admission, ConnectQuery, MasterKey, Refusal};
 use crate::config::{ConfigError, Key};
+use crate::places::{Place, Places};
 use crate::store::{KeyKind, KeyRecord};
 
 /// Everyone who may come in.
@@ -21,6 +22,8 @@ pub(crate) struct Doorkeeper {
     master_key: MasterKey,
     configured: KeyRing,
     current: RwLock<Arc<KeyRing>>,
+    /// How many clients each key with a limit has admitted, by its id.
+    places: Arc<Places<Arc<str>>>,
 }
 
 impl Doorkeeper {
@@ -28,7 +31,7 @@ impl Doorkeeper {
     pub(crate) fn new(keys: &[Key], master_key: MasterKey) -> Result<Self, ConfigError> {
         let configured = KeyRing::of_config(keys)?;
         let current = configured.with_records(&[]).map_err(ConfigError)?;
-        Ok(Self { master_key, configured, current: RwLock::new(Arc::new(current)) })
+        Ok(Self { master_key, configured, current: RwLock::new(Arc::new(current)), places: Places::new() })
     }
 
     /// Replaces the database's keys, and returns what the connections that must end are known by.
@@ -79,6 +82,7 @@ impl Doorkeeper {
             metadata: None,
             expires_at: None,
             turn: key.turn,
+            place: self.place(key)?,
         })
     }
 
@@ -113,6 +117,17 @@ impl Doorkeeper {
             metadata: claims.metadata,
             expires_at: Some(claims.exp),
             turn: key.turn,
+            place: self.place(key)?,
+        })
+    }
+
+    /// Takes a place among those that a key may admit.
+    fn place(&self, key: &LiveKey) -> Result<Option<Place<Arc<str>>>, Refusal> {
+        let Some(most) = key.max_connections else { return Ok(None) };
+        let place = self.places.enter(key.id.as_str().into(), most.get());
+        place.map(Some).ok_or(Refusal::Close {
+            code: CloseCode::OVER_CONCURRENT_LIMIT,
+            reason: "too many connections of this key",
         })
     }
 

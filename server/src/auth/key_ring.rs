@@ -1,6 +1,7 @@
 //! The keys that open something now, by what clients show of them.
 
 use std::collections::{HashMap, HashSet};
+use std::num::NonZeroUsize;
 use std::ops::RangeInclusive;
 use std::sync::Arc;
 
@@ -27,6 +28,8 @@ pub(crate) struct LiveKey {
     pub(crate) origins: Vec<String>,
     /// Whether clients are told the server's ICE servers.
     pub(crate) turn: bool,
+    /// Most sockets at once that it may admit.
+    pub(crate) max_connections: Option<NonZeroUsize>,
     /// The generations of a secret key's secret that are valid, the newest last.
     generations: RangeInclusive<u32>,
 }
@@ -120,18 +123,20 @@ impl LiveKey {
             grants: Arc::new(Grants { channels, actions }),
             origins: record.origins.clone(),
             turn: record.turn,
+            max_connections: record.max_connections,
             generations: record.oldest_generation..=record.generation,
         })
     }
 
     fn from_config(key: &Key) -> Self {
-        let Key { id, channels, actions, origins } = key;
+        let Key { id, channels, actions, origins, turn, max_connections } = key;
         Self {
             id: publishable_id(&digest_of(id)),
             kind: KeyKind::Publishable,
             grants: Arc::new(Grants { channels: channels.clone(), actions: *actions }),
             origins: origins.clone(),
-            turn: true,
+            turn: *turn,
+            max_connections: *max_connections,
             generations: 0..=0,
         }
     }

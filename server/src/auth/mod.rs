@@ -1,13 +1,11 @@
 //! Who may come in, and as whom: keys, tokens and what they open.
 
 mod doorkeeper;
-mod hs256;
 pub(crate) mod key_ring;
 mod master_key;
 mod open;
 #[cfg(test)]
 mod tests;
-pub(crate) mod token;
 
 use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
@@ -16,6 +14,7 @@ use axum::http::StatusCode;
 use hub::{AppId, Grants};
 use protocol::{CloseCode, Map};
 
+use crate::places::Place;
 pub(crate) use doorkeeper::Doorkeeper;
 pub(crate) use hub::KeyId;
 pub use master_key::MasterKeySource;
@@ -33,7 +32,7 @@ pub(crate) struct ConnectQuery {
 }
 
 /// A client that may come in, and what is known about it.
-#[derive(Debug, Clone)]
+#[derive(Debug)]
 pub(crate) struct Admission {
     /// The tenant that the credential belongs to.
     pub(crate) app: AppId,
@@ -51,6 +50,8 @@ pub(crate) struct Admission {
     pub(crate) expires_at: Option<u64>,
     /// Whether the server's ICE servers are put into the welcome.
     pub(crate) turn: bool,
+    /// The client's place among those that its key admits, if that has a limit.
+    pub(crate) place: Option<Place<Arc<str>>>,
 }
 
 /// Why a client is turned away.

@@ -28,6 +28,7 @@ fn record(id: &str, kind: KeyKind) -> KeyRecord {
         actions: vec!["subscribe".to_owned(), "presence".to_owned(), "send".to_owned()],
         origins: Vec::new(),
         turn: true,
+        max_connections: None,
         generation: 2,
         oldest_generation: 1,
         created_at: NOW,
@@ -57,7 +58,7 @@ fn secret(generation: u32) -> Secret {
 
 /// Signs claims as a backend would, with a library of its own choice.
 fn token_with(header: Header, claims: &Value, secret: &Secret) -> String {
-    hs256::install();
+    token::install_hs256();
     jsonwebtoken::encode(&header, claims, &EncodingKey::from_secret(secret.expose().as_bytes())).unwrap()
 }
 

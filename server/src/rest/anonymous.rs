@@ -18,8 +18,8 @@ use super::Rest;
 use super::bearer::bearer;
 use super::body::{Body, whole_number};
 use super::error::ApiError;
-use crate::auth::token::Claims;
 use crate::auth::unix_now;
+use token::Claims;
 
 /// How long an anonymous token lives unless a shorter time is asked for, in seconds.
 const LIFETIME: u64 = 3_600;

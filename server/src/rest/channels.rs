@@ -15,7 +15,7 @@ use super::bearer::Operator;
 use super::body::{Body, any_value};
 use super::error::ApiError;
 use crate::auth::APP;
-use crate::auth::token::MAX_PEER_METADATA;
+use token::MAX_PEER_METADATA;
 
 /// Who says something in a channel unless the request names somebody.
 const DEFAULT_SENDER: &str = "server";

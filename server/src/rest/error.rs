@@ -4,7 +4,7 @@ use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde_json::json;
 
-use crate::auth::token::ClaimsError;
+use token::ClaimsError;
 
 /// An answer with a status and a body of `error` and `message`. The message is a sentence for the developer and
 /// repeats nothing of the request.

@@ -12,8 +12,8 @@ use super::Rest;
 use super::bearer::Operator;
 use super::body::{Body, whole_number};
 use super::error::ApiError;
-use crate::auth::token::{Claims, DEFAULT_LIFETIME};
 use crate::auth::unix_now;
+use token::{Claims, DEFAULT_LIFETIME};
 
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]

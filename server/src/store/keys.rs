@@ -1,11 +1,16 @@
 //! The table of keys.
 
+use std::num::NonZeroUsize;
+
 use sqlx::any::AnyRow;
 use sqlx::{AnyConnection, AssertSqlSafe, Row as _};
 
 use super::{Store, StoreError};
 use crate::auth::key_ring::{self, Digest};
 use crate::auth::unix_now;
+
+/// Most keys of a database that are not revoked.
+const MAX_KEYS: i64 = 50;
 
 /// The two kinds of keys.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -40,6 +45,8 @@ pub(crate) struct KeyRecord {
     pub(crate) actions: Vec<String>,
     pub(crate) origins: Vec<String>,
     pub(crate) turn: bool,
+    /// Most sockets at once that it may admit.
+    pub(crate) max_connections: Option<NonZeroUsize>,
     /// The newest generation of a secret.
     pub(crate) generation: u32,
     /// The oldest generation that is still valid.
@@ -58,6 +65,7 @@ pub(crate) struct NewKey {
     pub(crate) actions: Vec<String>,
     pub(crate) origins: Vec<String>,
     pub(crate) turn: bool,
+    pub(crate) max_connections: Option<NonZeroUsize>,
 }
 
 impl Store {
@@ -79,11 +87,17 @@ impl Store {
 
     async fn insert(&self, record: KeyRecord) -> Result<KeyRecord, StoreError> {
         let written = record.clone();
-        self.change(async move |connection| {
+        let has_room = self.change(async move |connection| {
+            let live: i64 = sqlx::query_scalar("SELECT COUNT(*) FROM keys WHERE revoked_at = 0")
+                .fetch_one(&mut *connection)
+                .await?;
+            if live >= MAX_KEYS {
+                return Ok(false);
+            }
             sqlx::query(
                 "INSERT INTO keys (id, kind, digest, name, channels, actions, origins, turn, generation, \
-                 oldest_generation, created_at, revoked_at) \
-                 VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, 0)",
+                 oldest_generation, created_at, revoked_at, max_connections) \
+                 VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, 0, $12)",
             )
             .bind(written.id)
             .bind(written.kind.as_str())
@@ -96,12 +110,16 @@ impl Store {
             .bind(i64::from(written.generation))
             .bind(i64::from(written.oldest_generation))
             .bind(to_i64(written.created_at))
+            .bind(written.max_connections.map_or(0, |most| i64::try_from(most.get()).unwrap_or(i64::MAX)))
             .execute(connection)
             .await?;
-            Ok(())
-        })
-        .await?;
-        Ok(record)
+            Ok(true)
+        });
+        if has_room.await? {
+            Ok(record)
+        } else {
+            Err(StoreError(format!("{} has {MAX_KEYS} live keys, and that is the most", self.location)))
+        }
     }
 
     /// Returns all keys, revoked ones included, the oldest first.
@@ -174,18 +192,19 @@ impl Store {
     }
 
     /// Changes the keys and the revision in one transaction.
-    async fn change(
+    async fn change<T>(
         &self,
-        statement: impl AsyncFnOnce(&mut AnyConnection) -> sqlx::Result<()>,
-    ) -> Result<(), StoreError> {
+        statement: impl AsyncFnOnce(&mut AnyConnection) -> sqlx::Result<T>,
+    ) -> Result<T, StoreError> {
         let changed = async {
             let mut transaction = self.pool().begin().await?;
             // First, so that the transaction waits for another one here and does not fail later.
             sqlx::query("UPDATE deployment SET key_revision = key_revision + 1")
                 .execute(&mut *transaction)
                 .await?;
-            statement(&mut transaction).await?;
-            transaction.commit().await
+            let outcome = statement(&mut transaction).await?;
+            transaction.commit().await?;
+            Ok(outcome)
         };
         changed.await.map_err(|error| self.explain(&error))
     }
@@ -217,6 +236,7 @@ impl Store {
                 actions: list("actions")?,
                 origins: list("origins")?,
                 turn: number("turn")? != 0,
+                max_connections: NonZeroUsize::new(number("max_connections")?.try_into().ok()?),
                 generation: number("generation")?.try_into().ok()?,
                 oldest_generation: number("oldest_generation")?.try_into().ok()?,
                 created_at: number("created_at")?.try_into().ok()?,
@@ -228,10 +248,10 @@ impl Store {
 }
 
 const SELECT: &str = "SELECT id, kind, digest, name, channels, actions, origins, turn, generation, \
-                      oldest_generation, created_at, revoked_at FROM keys";
+                      oldest_generation, created_at, revoked_at, max_connections FROM keys";
 
 fn record(id: String, kind: KeyKind, digest: Option<Digest>, generation: u32, new: NewKey) -> KeyRecord {
-    let NewKey { name, channels, actions, origins, turn } = new;
+    let NewKey { name, channels, actions, origins, turn, max_connections } = new;
     KeyRecord {
         id,
         kind,
@@ -241,6 +261,7 @@ fn record(id: String, kind: KeyKind, digest: Option<Digest>, generation: u32, ne
         actions,
         origins,
         turn,
+        max_connections,
         generation,
         oldest_generation: generation,
         created_at: unix_now(),

@@ -7,7 +7,7 @@ mod keys;
 mod location;
 mod open;
 
-use sqlx::AnyPool;
+use sqlx::{AnyConnection, AnyPool};
 
 pub(crate) use follow::follow;
 pub(crate) use keys::{KeyKind, KeyRecord, NewKey};
@@ -31,6 +31,27 @@ impl Store {
     /// columns of `BIGINT` and `TEXT`.
     pub(crate) fn pool(&self) -> &AnyPool {
         &self.pool
+    }
+
+    /// Makes the next commits of a connection return without waiting for the disk, where the database can: they outlive
+    /// the process, but not a power cut before [`Store::sync`].
+    ///
+    /// That is SQLite's, which writes to its log either way (sqlite.org/pragma.html#pragma_synchronous). PostgreSQL would
+    /// lose such commits with its own process.
+    pub(crate) async fn commit_without_sync(&self, connection: &mut AnyConnection) -> sqlx::Result<()> {
+        if let DatabaseLocation::Sqlite(_) = self.location {
+            sqlx::query("PRAGMA synchronous = NORMAL").execute(connection).await?;
+        }
+        Ok(())
+    }
+
+    /// Waits until everything that was committed is on the disk. Nobody who writes waits for this.
+    pub(crate) async fn sync(&self) -> sqlx::Result<()> {
+        if let DatabaseLocation::Sqlite(_) = self.location {
+            // Syncs the log before it copies what is in it.
+            sqlx::query("PRAGMA wal_checkpoint(PASSIVE)").execute(&self.pool).await?;
+        }
+        Ok(())
     }
 
     /// Closes the connections, so that SQLite leaves one file.

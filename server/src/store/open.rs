@@ -19,6 +19,7 @@ const MAX_CONNECTIONS: u32 = 4;
 const MIGRATIONS: &[(i64, &str, &str)] = &[
     (1, "keys", include_str!("migrations/1_keys.sql")),
     (2, "webhooks", include_str!("migrations/2_webhooks.sql")),
+    (3, "key limits", include_str!("migrations/3_key_limits.sql")),
 ];
 
 impl From<MasterKeyError> for StoreError {

@@ -1,47 +1,12 @@
 //! What the REST interface, the webhooks and the metrics do with the hub.
 
 use std::sync::Arc;
-use std::time::SystemTime;
 
-use hub::{AppId, Input, KeyId, Lifecycle, Usage};
+use hub::{AppId, Input, KeyId, Usage};
 use protocol::{Map, Member};
 use serde_json::Value;
-use tokio::sync::broadcast;
 
 use super::Switchboard;
-
-/// How many lifecycle events wait for the slowest of those who follow them. One that falls further behind is
-/// told how many it missed.
-const LIFECYCLE_BACKLOG: usize = 16_384;
-
-/// A change in a channel's life, with its time.
-#[derive(Debug, Clone)]
-pub(crate) struct LifecycleEvent {
-    /// The tenant.
-    #[allow(dead_code, reason = "all keys of a server belong to one tenant")]
-    pub(crate) app: AppId,
-    /// When.
-    pub(crate) at: SystemTime,
-    /// What.
-    pub(crate) event: Lifecycle,
-}
-
-/// Hands lifecycle events to those who follow them; costs nothing while nobody does.
-#[derive(Debug, Default)]
-pub(super) struct LifecycleFeed(Option<broadcast::Sender<LifecycleEvent>>);
-
-impl LifecycleFeed {
-    pub(super) fn publish(&self, app: AppId, event: Lifecycle) {
-        if let Some(feed) = &self.0 {
-            // Fails when everyone who followed is gone.
-            let _ = feed.send(LifecycleEvent { app, at: SystemTime::now(), event });
-        }
-    }
-
-    fn subscribe(&mut self) -> broadcast::Receiver<LifecycleEvent> {
-        self.0.get_or_insert_with(|| broadcast::channel(LIFECYCLE_BACKLOG).0).subscribe()
-    }
-}
 
 impl Switchboard {
     /// Sends to every member of a channel. `from` and `from_metadata` are what the members are told.
@@ -94,22 +59,18 @@ impl Switchboard {
     pub(crate) fn totals(&self) -> (usize, usize) {
         self.lock().hub.totals()
     }
-
-    /// Follows what happens in the channels from now on. In order within a channel.
-    pub(crate) fn subscribe_lifecycle(&self) -> broadcast::Receiver<LifecycleEvent> {
-        self.lock().lifecycle.subscribe()
-    }
 }
 
 #[cfg(test)]
 mod tests {
-    use hub::{Actions, Grants, Pattern};
+    use std::time::SystemTime;
+
+    use hub::{Actions, Grants, Lifecycle, Pattern};
     use protocol::ClientFrame;
-    use tokio::sync::broadcast::error::TryRecvError;
 
     use super::*;
     use crate::auth::Admission;
-    use crate::switchboard::{Outgoing, Receiver, ResumeQuery};
+    use crate::switchboard::{LifecycleEvent, Outgoing, Receiver, ResumeQuery};
 
     const APP: AppId = AppId::new(1);
 
@@ -124,6 +85,7 @@ mod tests {
             metadata: None,
             expires_at: None,
             turn: true,
+            place: None,
         }
     }
 
@@ -153,8 +115,9 @@ mod tests {
     #[tokio::test]
     async fn the_operator_sees_and_moves_what_is_in_the_hub() {
         let config = hub::Config { snapshot_wait: std::time::Duration::ZERO, ..hub::Config::default() };
-        let switchboard = Switchboard::new(config, &[], 10, &[7; 32], Arc::default());
-        let mut events = switchboard.subscribe_lifecycle();
+        let switchboard = Arc::new(Switchboard::new(config, &[], 10, &[7; 32], None, Arc::default()));
+        let mut recording = switchboard.record();
+        recording.let_go();
         let mut ann = join(&switchboard, "sk_id_a", "ann");
         let mut bob = join(&switchboard, "sk_id_b", "bob");
         assert_eq!(switchboard.channels(APP), [("demo".into(), 2)]);
@@ -173,29 +136,24 @@ mod tests {
         assert_eq!(next_close_or_message(&mut bob).await, message);
         assert_eq!(next_close_or_message(&mut bob).await, "4001");
 
-        let mut told = Vec::new();
-        loop {
-            match events.try_recv() {
-                Ok(LifecycleEvent { app, event, .. }) => {
-                    assert_eq!(app, APP);
-                    told.push(match event {
-                        Lifecycle::ChannelOpened { .. } => "opened".to_owned(),
-                        Lifecycle::PeerJoined { peer, .. } => format!("+{peer}"),
-                        Lifecycle::PeerLeft { peer, .. } => format!("-{peer}"),
-                        Lifecycle::ChannelClosed { .. } => "closed".to_owned(),
-                    });
-                }
-                Err(TryRecvError::Empty) => break,
-                Err(error) => panic!("{error}"),
+        let told = std::iter::from_fn(|| recording.try_next()).map(|event| {
+            let LifecycleEvent { app, event, .. } = event.unwrap();
+            assert_eq!(app, APP);
+            match event {
+                Lifecycle::ChannelOpened { .. } => "opened".to_owned(),
+                Lifecycle::PeerJoined { peer, .. } => format!("+{peer}"),
+                Lifecycle::PeerLeft { peer, .. } => format!("-{peer}"),
+                Lifecycle::ChannelClosed { .. } => "closed".to_owned(),
             }
-        }
+        });
+        let told: Vec<String> = told.collect();
         assert_eq!(told, ["opened", "+ann", "+bob", "-ann", "-bob", "closed"]);
     }
 
     #[tokio::test(start_paused = true)]
     async fn an_admission_ends_before_its_token_does() {
         let switchboard =
-            Arc::new(Switchboard::new(hub::Config::default(), &[], 10, &[7; 32], Arc::default()));
+            Arc::new(Switchboard::new(hub::Config::default(), &[], 10, &[7; 32], None, Arc::default()));
         let timers = tokio::spawn({
             let switchboard = Arc::clone(&switchboard);
             async move { switchboard.run_timers().await }

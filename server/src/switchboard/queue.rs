@@ -24,7 +24,7 @@ pub(crate) enum Outgoing {
 }
 
 impl Outgoing {
-    fn cost(&self) -> usize {
+    pub(super) fn cost(&self) -> usize {
         let text = if let Self::Text(text) = self { text.len() } else { 0 };
         text + QUEUED_FRAME_OVERHEAD
     }

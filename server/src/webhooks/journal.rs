@@ -1,10 +1,13 @@
 //! The events in the database, and how far they have been told.
 
 use serde_json::Value;
-use sqlx::Row as _;
+use sqlx::{AssertSqlSafe, Connection as _, Row as _};
 
 use super::event::Event;
 use crate::store::{Store, StoreError};
+
+/// Most events that one statement writes.
+const ROWS: usize = 50;
 
 /// The table of events and the cursor.
 #[derive(Debug, Clone)]
@@ -37,33 +40,38 @@ impl Journal {
         Self { store }
     }
 
-    /// Writes events down, all or none.
+    /// Writes events down, all or none. When this returns they outlive the process, though in SQLite not yet a power
+    /// cut: see [`Journal::next`].
     pub(super) async fn append(&self, events: &[Event]) -> Result<(), StoreError> {
         self.try_append(events).await.map_err(|error| self.store.explain(&error))
     }
 
     async fn try_append(&self, events: &[Event]) -> Result<(), sqlx::Error> {
         let count = i64::try_from(events.len()).expect("a batch is small");
-        let mut transaction = self.store.pool().begin().await?;
+        let mut connection = self.store.pool().acquire().await?;
+        self.store.commit_without_sync(&mut connection).await?;
+        let mut transaction = connection.begin().await?;
         // Takes the numbers, and the lock that keeps those who write at the same time in line.
-        sqlx::query("UPDATE webhook_progress SET written = written + $1")
-            .bind(count)
-            .execute(&mut *transaction)
-            .await?;
         let written: i64 =
-            sqlx::query_scalar("SELECT written FROM webhook_progress").fetch_one(&mut *transaction).await?;
-        for (number, event) in (written - count + 1..).zip(events) {
-            sqlx::query("INSERT INTO webhook_events (event_number, at, event) VALUES ($1, $2, $3)")
-                .bind(number)
-                .bind(event.at)
-                .bind(event.json.to_string())
-                .execute(&mut *transaction)
+            sqlx::query_scalar("UPDATE webhook_progress SET written = written + $1 RETURNING written")
+                .bind(count)
+                .fetch_one(&mut *transaction)
                 .await?;
+        let mut number = written - count;
+        for rows in events.chunks(ROWS) {
+            let mut insert = sqlx::query(AssertSqlSafe(insert_statement(rows.len())))
+                // Lengths between come too seldom to be kept.
+                .persistent(matches!(rows.len(), 1 | ROWS));
+            for event in rows {
+                number += 1;
+                insert = insert.bind(number).bind(event.at).bind(event.json.to_string());
+            }
+            insert.execute(&mut *transaction).await?;
         }
         transaction.commit().await
     }
 
-    /// Returns the oldest events that were not told, at most `most`.
+    /// Returns the oldest events that were not told, at most `most`. They outlive a power cut, so that their numbers are never given to other events.
     pub(super) async fn next(&self, most: i64) -> Result<Batch, StoreError> {
         let explained = |error| self.store.explain(&error);
         let after: i64 = sqlx::query_scalar("SELECT told FROM webhook_progress")
@@ -87,6 +95,9 @@ impl Journal {
                 .map_err(|_| StoreError(format!("the webhook event {last} in the database is not JSON")))?;
             event["cursor"] = last.into();
             events.push(event);
+        }
+        if !events.is_empty() {
+            self.store.sync().await.map_err(explained)?;
         }
         Ok(Batch { after, last, events })
     }
@@ -141,4 +152,11 @@ impl Journal {
             .map_err(explained)?;
         Ok(untold)
     }
+}
+
+/// Returns the statement that writes this many events.
+fn insert_statement(rows: usize) -> String {
+    let row = |at: usize| format!("(${}, ${}, ${})", 3 * at + 1, 3 * at + 2, 3 * at + 3);
+    let rows: Vec<String> = (0..rows).map(row).collect();
+    format!("INSERT INTO webhook_events (event_number, at, event) VALUES {}", rows.join(", "))
 }

@@ -1,13 +1,13 @@
 //! Webhooks: what happens in the channels, told to a URL of the operator's.
 //!
 //! ```text
-//! switchboard ── feed ──▶ recorder ──▶ journal (database) ──▶ courier ──▶ POST, signed
-//!                                         ▲ cursor ◀── 2xx ──────┘
+//! switchboard ── events ──▶ recorder ──▶ journal (database) ──▶ courier ──▶ POST, signed
+//!      ▲────── written ─────────┘             ▲ cursor ◀── 2xx ──────┘
 //! ```
 //!
-//! Events are written down before they are told, and told in the order in which they happened, until the receiver
-//! answers with a 2xx status. So each is told at least once, whatever happens to the server or the receiver; the
-//! `cursor` of an event tells a repetition from news. `docs/webhooks.md` is for those who receive them.
+//! Events are written down before any client is told of them, and told in the order in which they happened, until
+//! the receiver answers with a 2xx status. So each is told at least once, whatever happens to the server or the
+//! receiver; the `cursor` of an event tells a repetition from news. `docs/webhooks.md` is for those who receive them.
 
 mod courier;
 mod endpoint;
@@ -19,7 +19,7 @@ mod signature;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::sync::{Notify, broadcast, oneshot};
+use tokio::sync::{Notify, oneshot};
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
 
@@ -27,8 +27,9 @@ use crate::auth::MasterKey;
 use crate::config::ConfigError;
 use crate::metrics::Metrics;
 use crate::store::Store;
-use crate::switchboard::LifecycleEvent;
+use crate::switchboard::Recording;
 use courier::Courier;
+use recorder::Recorder;
 
 pub use endpoint::WebhookEndpoint;
 pub(crate) use journal::Journal;
@@ -46,7 +47,7 @@ pub(crate) struct Webhooks {
 }
 
 impl Webhooks {
-    /// Starts to write down and to tell what `feed` brings. The first event says that the server has started.
+    /// Starts to write down and to tell what happens. The first event says that the server has started.
     ///
     /// # Errors
     /// One sentence when an `https` endpoint could not be checked, for the system has no root certificates.
@@ -55,16 +56,17 @@ impl Webhooks {
         retry: Duration,
         store: Store,
         master_key: &MasterKey,
-        feed: broadcast::Receiver<LifecycleEvent>,
+        recording: Recording,
         metrics: Arc<Metrics>,
     ) -> Result<Self, ConfigError> {
         let journal = Journal::new(store);
         let written = Arc::new(Notify::new());
         let (finish, finished) = oneshot::channel();
         let courier = Courier::new(endpoint, secret(master_key), retry, Arc::clone(&metrics))?;
-        let recorder = recorder::run(feed, journal.clone(), Arc::clone(&written), metrics, finished);
+        let recorder =
+            Recorder { recording, journal: journal.clone(), written: Arc::clone(&written), metrics };
         Ok(Self {
-            recorder: tokio::spawn(recorder),
+            recorder: tokio::spawn(recorder.run(finished)),
             courier: tokio::spawn(courier.run(journal, written)),
             finish: Some(finish),
         })

@@ -1,13 +1,16 @@
 //! Frames and clients that ask for too much.
 
+use std::num::NonZeroUsize;
 use std::time::Duration;
 
-use parlor_server::Config;
+use parlor_server::{Config, Key};
 use protocol::ServerFrame;
 use serde_json::json;
+use sqlx::{AnyConnection, Connection as _};
 use tokio_tungstenite::tungstenite::Message;
 
-use crate::support::{Client, Event, ack, error_code, start, start_with};
+use crate::deployment::Deployment;
+use crate::support::{Client, Event, ack, error_code, patiently, start, start_with};
 
 #[tokio::test]
 async fn the_largest_payload_fits_whatever_its_envelope() {
@@ -84,6 +87,46 @@ async fn one_connection_too_many_is_closed_and_told_to_come_later() {
     let mut second = Client::open(&server.url(), "?key=pk_dev").await;
     assert_eq!(second.next().await, Event::Close(4010));
     first.assert_quiet().await;
+}
+
+#[tokio::test]
+async fn a_key_admits_no_more_than_its_own_limit() {
+    let deployment = Deployment::sqlite();
+    let (id, _) = deployment.secret(&["--max-connections", "1"]);
+    let tokens = ["ann", "bob"].map(|peer| deployment.token(&id, peer, &[]));
+    let mut config = deployment.config();
+    let limited = Key { max_connections: NonZeroUsize::new(2), ..Key::open_to_all("pk_limited") };
+    config.keys = vec![limited, Key::open_to_all("pk_free")];
+    let server = start_with(config).await;
+    let url = server.url();
+    let _ann = Client::connect_to(&url, "pk_limited").await;
+    let mut bob = Client::connect_to(&url, "pk_limited").await;
+    assert_eq!(Client::open(&url, "?key=pk_limited").await.next().await, Event::Close(4010));
+    Client::connect_to(&url, "pk_free").await;
+    let _by_token = Client::connect_with_token(&url, &tokens[0]).await;
+    assert_eq!(Client::open_with_token(&url, &tokens[1]).await.next().await, Event::Close(4010));
+    // A place is free again as soon as the server knows that its client is gone.
+    bob.close().await;
+    patiently(async {
+        while !matches!(Client::open(&url, "?key=pk_limited").await.next().await, Event::Frame(_)) {}
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_database_has_so_many_live_keys() {
+    let deployment = Deployment::sqlite();
+    let (first, _) = deployment.publishable(&[]);
+    sqlx::any::install_default_drivers();
+    let mut database = AnyConnection::connect(&format!("sqlite://{}", deployment.database)).await.unwrap();
+    let more = "INSERT INTO keys SELECT id || i, kind, digest, name, channels, actions, origins, turn, generation, \
+                oldest_generation, created_at, revoked_at, max_connections FROM keys, \
+                (WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 49) SELECT i FROM n)";
+    sqlx::query(more).execute(&mut database).await.unwrap();
+    let problem = deployment.failure(&["keys", "create"]);
+    assert!(problem.ends_with("has 50 live keys, and that is the most"), "{problem}");
+    deployment.json(&["keys", "revoke", &first]);
+    deployment.publishable(&[]);
 }
 
 #[tokio::test]

@@ -5,6 +5,7 @@ use std::process::{Command, Stdio};
 
 use crate::deployment::{Deployment, new_dir};
 use crate::keys::come_rotate_and_go;
+use crate::write_ahead::told_of_is_written_down;
 
 /// A running PostgreSQL.
 struct Postgres {
@@ -97,10 +98,11 @@ fn succeed(command: &mut Command) {
 }
 
 #[tokio::test]
-async fn on_postgresql_keys_come_rotate_and_go_under_a_running_server() {
+async fn on_postgresql_keys_come_and_go_and_events_are_written_as_on_sqlite() {
     let Some(postgres) = Postgres::start() else { return };
     let deployment = Deployment::with_database(&postgres.url());
     come_rotate_and_go(&deployment).await;
+    told_of_is_written_down(&deployment, &postgres.url()).await;
 
     // A master key must be named, for there is no file that it could lie beside.
     std::fs::remove_file(deployment.master_key_file()).unwrap();

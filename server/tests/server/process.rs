@@ -7,7 +7,9 @@ use protocol::ServerFrame;
 use serde_json::json;
 
 use crate::binary::{Process, binary};
-use crate::support::{Client, Event, get};
+use crate::deployment::Deployment;
+use crate::resume::{query, resumable};
+use crate::support::{Client, Event, call, get};
 
 fn file(name: &str, text: &str) -> PathBuf {
     let path = std::env::temp_dir().join(format!("parlor-server-{}-{name}.toml", std::process::id()));
@@ -103,20 +105,39 @@ fn a_wrong_value_is_told_with_the_name_of_its_flag() {
     }
 }
 
-/// Does with a server all that could make it log what it must not, and returns the log and the clients' ids.
-async fn busy_log(level: &str, format: &str) -> (String, Vec<String>) {
+/// What a log must not have.
+struct Private {
+    /// At no level.
+    secrets: Vec<String>,
+    /// Above `debug`.
+    names: Vec<String>,
+}
+
+/// Does with a server all that could make it log what it must not, and returns the log.
+async fn busy_log(deployment: &Deployment, level: &str, format: &str) -> (String, Private) {
+    let (id, secret) = deployment.secret(&[]);
+    let minted = deployment.token(&id, "hush-peer", &["--metadata", r#"{"a":"hush-metadata"}"#]);
     let config = file(
         &format!("private-{level}-{format}"),
         "listen = \"127.0.0.1:0\"\n[[keys]]\nid = \"pk_hush_key\"\n\
          [[ice_servers]]\nurls = \"turn:hush.example\"\nusername = \"hush-user\"\ncredential = \"hush-password\"\n",
     );
-    let server =
-        Process::start(binary().arg("--config").arg(&config).args(["--log", level, "--log-format", format]));
-    let mut ann = Client::connect_to(&server.url, "pk_hush_key").await;
+    let server = Process::start(
+        binary()
+            .arg("--config")
+            .arg(&config)
+            .args(["--log", level, "--log-format", format, "--webhook-url", "http://127.0.0.1:1/hush-hook"])
+            .arg("--database")
+            .arg(&deployment.database)
+            .arg("--master-key-file")
+            .arg(deployment.master_key_file()),
+    );
+    let (mut ann, first) = resumable(&server.url, "?key=pk_hush_key").await;
+    let ann_id = first.peer_id.clone();
     ann.subscribe("hush-channel").await;
     let mut bob = Client::connect_to(&server.url, "pk_hush_key").await;
     bob.subscribe("hush-channel").await;
-    bob.send(&ann.id, json!({"sdp": "hush-payload"}), "hush-request").await;
+    bob.send(&ann_id, json!({"sdp": "hush-payload"}), "hush-request").await;
     bob.text("{\"hush-garbage\"").await;
     bob.text("x".repeat(100_000)).await;
     bob.next_close().await;
@@ -125,23 +146,56 @@ async fn busy_log(level: &str, format: &str) -> (String, Vec<String>) {
         assert_eq!(refused.next().await, Event::Close(4001));
     }
     let address = server.url.strip_prefix("ws://").unwrap().parse().unwrap();
+    let bearer = format!("{id}:{secret}");
+    let (_, made) = call(address, "POST", "/v1/tokens", &bearer, Some(r#"{"peerId":"hush-rest"}"#)).await;
+    let (_, anonymous) = call(address, "POST", "/v1/tokens/anonymous", "pk_hush_key", Some("{}")).await;
+    let [made, anonymous] = [made, anonymous].map(|answer| answer["token"].as_str().unwrap().to_owned());
+    for token in [&minted, &made, &anonymous] {
+        let mut peer = Client::connect_with_token(&server.url, token).await;
+        peer.subscribe("hush-channel").await;
+    }
+    for (path, bearer, body) in [
+        ("/v1/tokens", format!("{id}:hush-secret"), "{}"),
+        ("/v1/tokens", bearer.clone(), "{hush"),
+        ("/v1/tokens/anonymous", bearer, "{}"),
+    ] {
+        assert!(call(address, "POST", path, &bearer, Some(body)).await.0 >= 400);
+    }
+    let forged = format!("{}hush{}", &minted[..minted.len() - 10], &minted[minted.len() - 6..]);
+    Client::open_with_token(&server.url, &forged).await.next_close().await;
+    drop(ann);
+    let (again, second) = resumable(&server.url, &query("pk_hush_key", Some(&first), 0)).await;
+    assert!(second.resumed);
+    drop(again);
     for path in ["/v1?key=pk_hush_key", "/v1/hush?token=hush-token", "/hush"] {
         assert_ne!(get(address, path).await.status, 200);
     }
     let (success, _, log) = server.stop();
     assert!(success);
     std::fs::remove_file(config).unwrap();
-    (log, vec![ann.id.clone(), bob.id.clone(), address.to_string(), "127.0.0.1".to_owned()])
+    let master_key = std::fs::read_to_string(deployment.master_key_file()).unwrap().trim().to_owned();
+    let webhook_secret = deployment.json(&["webhooks", "secret"])["secret"].as_str().unwrap().to_owned();
+    let resume = [first, second].map(|welcome| welcome.resume.unwrap().expose().to_owned());
+    // A part of a secret is too much, too: the end of each is not in any other.
+    let secrets =
+        [secret, minted, forged, made, anonymous, master_key, webhook_secret].into_iter().chain(resume);
+    let secrets = secrets.map(|secret| secret[secret.len() - 16..].to_owned()).collect();
+    let names = vec![ann_id, bob.id.clone(), id, address.to_string(), "127.0.0.1".to_owned()];
+    (log, Private { secrets, names })
 }
 
 #[tokio::test]
 async fn no_level_of_the_log_names_a_credential_a_channel_or_a_payload() {
+    let deployment = Deployment::sqlite();
     for level in ["error", "warn", "info", "debug", "trace"] {
         for format in ["text", "json"] {
-            let (log, clients) = busy_log(level, format).await;
+            let (log, Private { secrets, names }) = busy_log(&deployment, level, format).await;
             assert!(!log.contains("hush"), "{level}: {log}");
+            for secret in &secrets {
+                assert!(!log.contains(&**secret), "{level}: {log}");
+            }
             let is_detailed = ["debug", "trace"].contains(&level);
-            for who in clients.iter().filter(|_| !is_detailed) {
+            for who in names.iter().filter(|_| !is_detailed) {
                 assert!(!log.contains(who), "{who} at {level}: {log}");
             }
             assert_eq!(log.contains("client turned away"), !["error", "warn"].contains(&level), "{log}");

@@ -28,7 +28,9 @@ async fn the_welcome_has_all_five_fields() {
         username: Some("user".to_owned()),
         credential: Some(Secret::new("hush")),
     }];
-    let server = start_with(Config { ice_servers, ..Config::dev_on_free_port() }).await;
+    let plain = Key { turn: false, ..Key::open_to_all("pk_plain") };
+    let keys = vec![Key::open_to_all("pk_dev"), plain];
+    let server = start_with(Config { ice_servers, keys, ..Config::dev_on_free_port() }).await;
     let mut client = Client::open(&server.url(), "?key=pk_dev").await;
     let welcome: Value = serde_json::from_str(&client.next_text().await).unwrap();
     assert_eq!(welcome["type"], "welcome");
@@ -38,6 +40,9 @@ async fn the_welcome_has_all_five_fields() {
     assert_eq!(welcome["maxMessageSize"], 65_536);
     let expected = json!([{"urls": ["turn:turn.example:3478"], "username": "user", "credential": "hush"}]);
     assert_eq!(welcome["metadata"]["iceServers"], expected);
+    let mut client = Client::open(&server.url(), "?key=pk_plain").await;
+    let welcome: Value = serde_json::from_str(&client.next_text().await).unwrap();
+    assert!(welcome.get("metadata").is_none(), "{welcome}");
 }
 
 #[tokio::test]

@@ -1,5 +1,6 @@
 //! Webhooks: told in order, signed, until they are taken, whatever happens to the server.
 
+use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::process::Command;
 use std::sync::Arc;
@@ -8,10 +9,13 @@ use std::sync::atomic::{AtomicU16, Ordering};
 use axum::Router;
 use axum::http::{HeaderMap, StatusCode};
 use axum::routing::post;
+use axum::serve::Listener;
 use ring::hmac;
 use serde_json::{Value, json};
-use tokio::net::TcpListener;
+use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::mpsc;
+use tokio_rustls::TlsAcceptor;
+use tokio_rustls::server::TlsStream;
 
 use crate::binary::{Process, binary};
 use crate::support::{Client, patiently};
@@ -32,7 +36,31 @@ pub struct Receiver {
 impl Receiver {
     pub async fn start() -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let url = format!("http://{}/hooks?token=hush", listener.local_addr().unwrap());
+        Self::listen("http", listener.local_addr().unwrap(), listener)
+    }
+
+    /// Starts one that speaks TLS, and returns its certificate as well.
+    async fn start_tls() -> (Self, String) {
+        let tcp = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let issued = rcgen::generate_simple_self_signed(vec!["127.0.0.1".to_owned()]).unwrap();
+        let provider = Arc::new(rustls::crypto::ring::default_provider());
+        let config = rustls::ServerConfig::builder_with_provider(provider)
+            .with_safe_default_protocol_versions()
+            .unwrap()
+            .with_no_client_auth()
+            .with_single_cert(vec![issued.cert.der().clone()], issued.signing_key.into())
+            .unwrap();
+        let tls = TlsAcceptor::from(Arc::new(config));
+        let address = tcp.local_addr().unwrap();
+        (Self::listen("https", address, TlsListener { tcp, tls }), issued.cert.pem())
+    }
+
+    fn listen<L>(scheme: &str, address: SocketAddr, listener: L) -> Self
+    where
+        L: Listener,
+        L::Addr: std::fmt::Debug,
+    {
+        let url = format!("{scheme}://{address}/hooks?token=hush");
         let (sender, requests) = mpsc::unbounded_channel();
         let status = Arc::new(AtomicU16::new(200));
         let answer = Arc::clone(&status);
@@ -65,17 +93,48 @@ impl Receiver {
     /// Collects events until there are so many, leaving out those that came before: an event is
     /// told at least once.
     async fn collect(&mut self, count: usize) -> Vec<Value> {
+        self.collect_after(0, count).await
+    }
+
+    /// Collects so many events after the one with this cursor.
+    pub async fn collect_after(&mut self, mut last: i64, count: usize) -> Vec<Value> {
         let mut events: Vec<Value> = Vec::new();
         while events.len() < count {
             for event in self.events().await {
-                let last = events.last().and_then(|event| event["cursor"].as_i64());
-                if event["cursor"].as_i64() > last {
+                let cursor = event["cursor"].as_i64().unwrap();
+                if cursor > last {
+                    last = cursor;
                     events.push(event);
                 }
             }
         }
         assert_eq!(events.len(), count, "{events:?}");
         events
+    }
+}
+
+/// Accepts those who speak TLS.
+struct TlsListener {
+    tcp: TcpListener,
+    tls: TlsAcceptor,
+}
+
+impl Listener for TlsListener {
+    type Io = TlsStream<TcpStream>;
+    type Addr = SocketAddr;
+
+    async fn accept(&mut self) -> (Self::Io, SocketAddr) {
+        loop {
+            let (socket, address) = self.tcp.accept().await.unwrap();
+            // Who does not trust the certificate hangs up.
+            if let Ok(socket) = self.tls.accept(socket).await {
+                return (socket, address);
+            }
+        }
+    }
+
+    fn local_addr(&self) -> std::io::Result<SocketAddr> {
+        self.tcp.local_addr()
     }
 }
 
@@ -110,13 +169,16 @@ impl Deployment {
     }
 
     /// Starts the server on an address, with the receiver's URL.
-    pub fn serve(&self, listen: &str, webhook_url: &str, more: &[&str]) -> Process {
+    pub fn serve(&self, listen: &str, webhook_url: &str) -> Process {
+        Process::start(&mut self.server(listen, webhook_url))
+    }
+
+    fn server(&self, listen: &str, webhook_url: &str) -> Command {
         let mut command = binary();
         command.args(["--listen", listen, "--webhook-url", webhook_url, "--webhook-retry-ms", "10"]);
         command.args(["--connects-per-address", "0", "--sockets-per-address", "0", "--linger-ms", "0"]);
-        command.args(more);
         self.configured(&mut command);
-        Process::start(&mut command)
+        command
     }
 }
 
@@ -127,7 +189,7 @@ impl Drop for Deployment {
 }
 
 /// Shows events in a few words.
-fn told(events: &[Value]) -> Vec<String> {
+pub fn told(events: &[Value]) -> Vec<String> {
     let text = |event: &Value, field: &str| event[field].as_str().unwrap_or_default().to_owned();
     let show = |event| format!("{} {}", text(event, "type"), text(event, "channel")).trim_end().to_owned();
     events.iter().map(show).collect()
@@ -141,7 +203,7 @@ fn cursors(events: &[Value]) -> Vec<i64> {
 async fn what_happens_in_a_channel_is_told_in_order() {
     let deployment = Deployment::new("order");
     let mut receiver = Receiver::start().await;
-    let server = deployment.serve("127.0.0.1:0", &receiver.url, &[]);
+    let server = deployment.serve("127.0.0.1:0", &receiver.url);
     let mut ann = Client::connect_to(&server.url, &deployment.key).await;
     ann.subscribe("demo").await;
     let mut bob = Client::connect_to(&server.url, &deployment.key).await;
@@ -163,7 +225,7 @@ async fn what_happens_in_a_channel_is_told_in_order() {
 async fn a_webhook_is_signed_with_the_secret_that_the_command_prints() {
     let deployment = Deployment::new("signed");
     let mut receiver = Receiver::start().await;
-    let _server = deployment.serve("127.0.0.1:0", &receiver.url, &[]);
+    let _server = deployment.serve("127.0.0.1:0", &receiver.url);
     let Request { signature, body } = receiver.request().await;
     let secret = deployment.run(&["webhooks", "secret"])["secret"].as_str().unwrap().to_owned();
     let (time, code) = signature.strip_prefix("t=").unwrap().split_once(",v1=").unwrap();
@@ -178,7 +240,7 @@ async fn a_receiver_that_fails_gets_everything_again() {
     let deployment = Deployment::new("retry");
     let mut receiver = Receiver::start().await;
     receiver.answer(500);
-    let server = deployment.serve("127.0.0.1:0", &receiver.url, &[]);
+    let server = deployment.serve("127.0.0.1:0", &receiver.url);
     for _ in 0..3 {
         assert_eq!(told(&receiver.events().await)[0], "server.started");
     }
@@ -200,7 +262,7 @@ async fn a_receiver_that_fails_gets_everything_again() {
 async fn events_are_told_again_from_a_cursor() {
     let deployment = Deployment::new("replay");
     let mut receiver = Receiver::start().await;
-    let server = deployment.serve("127.0.0.1:0", &receiver.url, &[]);
+    let server = deployment.serve("127.0.0.1:0", &receiver.url);
     let mut ann = Client::connect_to(&server.url, &deployment.key).await;
     ann.subscribe("demo").await;
     receiver.collect(3).await;
@@ -217,7 +279,7 @@ async fn what_was_not_told_when_the_server_stopped_is_told_when_it_is_back() {
     let deployment = Deployment::new("stopped");
     let mut receiver = Receiver::start().await;
     receiver.answer(503);
-    let server = deployment.serve("127.0.0.1:0", &receiver.url, &[]);
+    let server = deployment.serve("127.0.0.1:0", &receiver.url);
     let mut ann = Client::connect_to(&server.url, &deployment.key).await;
     ann.subscribe("demo").await;
     server.signal("TERM");
@@ -226,11 +288,29 @@ async fn what_was_not_told_when_the_server_stopped_is_told_when_it_is_back() {
     assert!(server.end().0);
     while receiver.requests.try_recv().is_ok() {}
     receiver.answer(200);
-    let _server = deployment.serve("127.0.0.1:0", &receiver.url, &[]);
+    let _server = deployment.serve("127.0.0.1:0", &receiver.url);
     let events = receiver.collect(6).await;
     let (opened, closed) = ("channel.opened demo", "channel.closed demo");
     let (joined, left) = ("peer.joined demo", "peer.left demo");
     assert_eq!(told(&events), ["server.started", opened, joined, left, closed, "server.started"]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_receiver_behind_tls_gets_events_if_its_certificate_is_trusted() {
+    let deployment = Deployment::new("tls");
+    let (mut receiver, certificate) = Receiver::start_tls().await;
+    let (theirs, other) = (deployment.folder.join("theirs.pem"), deployment.folder.join("other.pem"));
+    std::fs::write(&theirs, certificate).unwrap();
+    std::fs::write(&other, Receiver::start_tls().await.1).unwrap();
+    let serve = |trusted: &PathBuf| {
+        let mut command = deployment.server("127.0.0.1:0", &receiver.url);
+        Process::start(command.env("SSL_CERT_FILE", trusted).env_remove("SSL_CERT_DIR"))
+    };
+    let mut server = serve(&other);
+    server.until_logged("the receiver cannot be reached");
+    server.stop();
+    let _server = serve(&theirs);
+    assert_eq!(told(&receiver.collect(2).await), ["server.started"; 2]);
 }
 
 #[test]

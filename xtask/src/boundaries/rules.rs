@@ -8,6 +8,7 @@ pub const CRATES: &[(&str, &str)] = &[
     ("transport", "parlor-transport"),
     ("media", "parlor-media"),
     ("hub", "parlor-hub"),
+    ("token", "parlor-token"),
     ("turn", "parlor-turn"),
     ("testkit", "parlor-testkit"),
     ("parlor", "parlor"),
@@ -24,6 +25,7 @@ pub const MANIFESTS: &[(&str, &[&str])] = &[
     ("parlor-transport", &["parlor-units"]),
     ("parlor-media", &["parlor-units"]),
     ("parlor-hub", &["parlor-units", "parlor-protocol"]),
+    ("parlor-token", &["parlor-units", "parlor-protocol", "parlor-hub"]),
     ("parlor-turn", &["parlor-units"]),
     (
         "parlor-testkit",
@@ -39,12 +41,12 @@ pub const MANIFESTS: &[(&str, &[&str])] = &[
     ),
     // The engine never links the server, nor the server a codec.
     ("parlor", &["parlor-units", "parlor-protocol", "parlor-session", "parlor-transport", "parlor-media"]),
-    ("parlor-server", &["parlor-units", "parlor-protocol", "parlor-hub", "parlor-turn"]),
+    ("parlor-server", &["parlor-units", "parlor-protocol", "parlor-hub", "parlor-token", "parlor-turn"]),
     // The command's benches and checks also look at a link and at pictures alone.
     ("parlor-cli", &["parlor", "parlor-server", "parlor-units", "parlor-transport", "parlor-media"]),
     ("parlor-c", &["parlor"]),
     ("parlor-conformance-engine", &["parlor"]),
-    ("parlor-fuzz", &["parlor-units", "parlor-protocol", "parlor-hub"]),
+    ("parlor-fuzz", &["parlor-units", "parlor-protocol", "parlor-hub", "parlor-token"]),
     ("xtask", &[]),
 ];
 
@@ -88,6 +90,7 @@ pub const CONFINED: &[Confined] = &[
     Confined { krate: "rtc_turn", folders: &["src/net"] },
     Confined { krate: "rtc_mdns", folders: &["src/net"] },
     Confined { krate: "rtc_media", folders: &["src/device"] },
+    Confined { krate: "jsonwebtoken", folders: &["crates/token"] },
     Confined { krate: "tokio", folders: &["src/shell", "src/signal", "src/net", "server", "cli"] },
     Confined { krate: "tokio_tungstenite", folders: &["src/signal", "server"] },
 ];

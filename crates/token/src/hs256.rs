@@ -17,8 +17,8 @@ static PROVIDER: CryptoProvider = CryptoProvider {
     key_utils: KeyUtils::new_unimplemented(),
 };
 
-/// Makes the JWT library able to sign and verify.
-pub(crate) fn install() {
+/// Makes the JWT library able to sign and verify. [`Claims`](crate::Claims) see to it themselves.
+pub fn install() {
     // A program that embeds the server may have installed its own provider, which knows HS256 as well.
     let _ = PROVIDER.install_default();
 }

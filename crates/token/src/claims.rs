@@ -1,4 +1,4 @@
-//! Tokens: JWTs (RFC 7519) signed with HS256 by a secret key, or by the server for an anonymous session.
+//! What a token says.
 
 use hub::{Action, Actions, Grants, Pattern};
 use jsonwebtoken::errors::ErrorKind;
@@ -8,22 +8,22 @@ use serde::{Deserialize, Deserializer, Serialize};
 use units::Secret;
 
 /// How long a token lives unless its maker says otherwise, in seconds.
-pub(crate) const DEFAULT_LIFETIME: u64 = 3_600;
+pub const DEFAULT_LIFETIME: u64 = 3_600;
 
 /// How long a token may live, in seconds.
-pub(crate) const MAX_LIFETIME: u64 = 86_400;
+pub const MAX_LIFETIME: u64 = 86_400;
 
 /// Most channels of a token.
-pub(crate) const MAX_CHANNELS: usize = 100;
+pub const MAX_CHANNELS: usize = 100;
 
 /// Most permissions of a token.
-pub(crate) const MAX_PERMISSIONS: usize = 16;
+pub const MAX_PERMISSIONS: usize = 16;
 
 /// Largest `metadata` of a token, in bytes of JSON.
-pub(crate) const MAX_METADATA: usize = 8 * 1024;
+pub const MAX_METADATA: usize = 8 * 1024;
 
 /// Largest `peerMetadata` of a token, in bytes of JSON.
-pub(crate) const MAX_PEER_METADATA: usize = 4 * 1024;
+pub const MAX_PEER_METADATA: usize = 4 * 1024;
 
 /// How far the clock of a token's maker may run ahead of ours, in seconds.
 const CLOCK_SKEW: u64 = 60;
@@ -31,66 +31,79 @@ const CLOCK_SKEW: u64 = 60;
 /// What a token says.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
-pub(crate) struct Claims {
+pub struct Claims {
     /// The peer id.
-    pub(crate) sub: String,
+    pub sub: String,
     /// When the token expires, in Unix seconds.
     #[serde(deserialize_with = "numeric_date")]
-    pub(crate) exp: u64,
+    pub exp: u64,
     /// When it was made, in Unix seconds.
     #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "optional_numeric_date")]
-    pub(crate) iat: Option<u64>,
+    pub iat: Option<u64>,
     /// Before when it is not valid, in Unix seconds.
     #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "optional_numeric_date")]
-    pub(crate) nbf: Option<u64>,
+    pub nbf: Option<u64>,
     /// Channel names or patterns; all of the key's when absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub(crate) channels: Option<Vec<String>>,
+    pub channels: Option<Vec<String>>,
     /// Names of actions; all of the key's when absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub(crate) permissions: Option<Vec<String>>,
+    pub permissions: Option<Vec<String>>,
     /// What only the client gets to see, in its welcome.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub(crate) metadata: Option<Map>,
+    pub metadata: Option<Map>,
     /// What other peers get to see.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub(crate) peer_metadata: Option<Map>,
+    pub peer_metadata: Option<Map>,
 }
 
 /// Why the claims of a token are not accepted. The text is a few words for the developer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-pub(crate) enum ClaimsError {
+pub enum ClaimsError {
+    /// `sub` is no peer id.
     #[error("the peer id is not 1 to 128 characters of printable ASCII")]
     PeerId,
+    /// `exp` is over.
     #[error("the token has expired")]
     Expired,
+    /// `nbf` is to come.
     #[error("the token is not valid yet")]
     NotYet,
+    /// `exp` is too far away.
     #[error("the token lives for more than 86400 s")]
     Lifetime,
+    /// More than [`MAX_CHANNELS`].
     #[error("there are more than 100 channels")]
     TooManyChannels,
+    /// One that is no pattern.
     #[error("a channel is no valid name or pattern")]
     Channel,
+    /// One that is reserved.
     #[error("a channel starts with a reserved prefix")]
     ChannelReserved,
+    /// One that the key does not grant.
     #[error("a channel is not within the key's patterns")]
     ChannelNotAuthorized,
+    /// More than [`MAX_PERMISSIONS`].
     #[error("there are more than 16 permissions")]
     TooManyPermissions,
+    /// One that is no action.
     #[error("a permission is none of subscribe, publish, presence, send")]
     Permission,
+    /// One that the key does not grant.
     #[error("a permission is not one of the key's")]
     ActionNotPermitted,
+    /// More than [`MAX_METADATA`].
     #[error("the metadata is larger than 8 KB")]
     Metadata,
+    /// More than [`MAX_PEER_METADATA`].
     #[error("the peerMetadata is larger than 4 KB")]
     PeerMetadata,
 }
 
 /// Why a token's signature is not accepted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum SignatureError {
+pub enum SignatureError {
     /// The text is not a JWT.
     Unparsable,
     /// The JWT is not signed by the secret with HS256.
@@ -104,7 +117,7 @@ impl Claims {
     ///
     /// # Errors
     /// Says which rule the claims break.
-    pub(crate) fn check(&self, key: &Grants, now: u64) -> Result<Grants, ClaimsError> {
+    pub fn check(&self, key: &Grants, now: u64) -> Result<Grants, ClaimsError> {
         names::validate_peer_id(&self.sub).map_err(|_| ClaimsError::PeerId)?;
         if self.exp <= now {
             return Err(ClaimsError::Expired);
@@ -158,8 +171,8 @@ impl Claims {
     /// Signs a token.
     ///
     /// `key` is the public id of the key that the secret belongs to.
-    pub(crate) fn sign(&self, key: &str, secret: &Secret) -> Secret {
-        super::hs256::install();
+    pub fn sign(&self, key: &str, secret: &Secret) -> Secret {
+        crate::hs256::install();
         let header = Header { kid: Some(key.to_owned()), ..Header::new(Algorithm::HS256) };
         let secret = EncodingKey::from_secret(secret.expose().as_bytes());
         let token = jsonwebtoken::encode(&header, self, &secret);
@@ -172,11 +185,11 @@ impl Claims {
     ///
     /// # Errors
     /// Says what is wrong with the token.
-    pub(crate) fn verify<T>(
+    pub fn verify<T>(
         token: &str,
         secrets: impl Iterator<Item = (T, Secret)>,
     ) -> Result<(Self, T), SignatureError> {
-        super::hs256::install();
+        crate::hs256::install();
         let mut validation = Validation::new(Algorithm::HS256);
         validation.required_spec_claims.clear();
         validation.validate_exp = false;
@@ -199,7 +212,7 @@ impl Claims {
 }
 
 /// Returns which key a token says it is signed by; `None` when it is no JWT or does not say.
-pub(crate) fn signing_key(token: &str) -> Option<String> {
+pub fn signing_key(token: &str) -> Option<String> {
     jsonwebtoken::decode_header(token).ok()?.kid
 }
 
