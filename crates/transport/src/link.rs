@@ -231,6 +231,14 @@ impl Link {
         Some(event)
     }
 
+    /// The network may be another: asks the other side at once whether it is still there, and looks for a path
+    /// more often again where none is known.
+    pub fn network_changed(&mut self, now: Time) {
+        self.observe(now);
+        self.liveness.doubt(self.now);
+        self.pace.hurry(self.now);
+    }
+
     /// Closes the link for good and says goodbye to the other side; the datagrams for that are still to be
     /// sent. No event follows but [`LinkState::Closed`].
     pub fn close(&mut self, now: Time) {
@@ -413,6 +421,14 @@ impl Link {
             self.transmit(Transmit { local: path.0, remote: path.1, data });
         }
         if due == Due::Lost {
+            self.enter(LinkState::Disconnected);
+        }
+    }
+
+    /// The socket `local` is closed: nothing that goes through it comes back.
+    pub(crate) fn lose_path_from(&mut self, local: SocketAddr) {
+        self.path_checks.retain(|(from, _), _| *from != local);
+        if self.counters.path.is_some_and(|(from, _)| from == local) && self.liveness.lose(self.now) {
             self.enter(LinkState::Disconnected);
         }
     }
