@@ -137,3 +137,25 @@ fn a_stream_that_came_and_went_before_the_first_offer_leaves_its_section_to_the_
     assert!(world.run_until(3 * SECOND, |world| nodes.iter().all(|&node| world.tracks(node).len() == 4)));
     assert!(flows(&mut world, nodes), "{:?} {:?}", world.received(ann), world.received(bob));
 }
+
+#[test]
+fn nobody_meets_an_earlier_self_that_the_server_takes_for_alive() {
+    let mut world = World::new(WorldConfig::new(Instant::now(), 1));
+    let ann = world.add_node("ann", Identity::Fresh);
+    let bob = world.add_node("bob", Identity::Stable);
+    world.join(ann, CHANNEL);
+    world.join(bob, CHANNEL);
+    assert!(world.run_until(SECOND, |world| world.peers(ann) == ["bob"]));
+    // The way back is cut, so that nobody tells the server that the old connection is dead.
+    world.cut_signalling(ann);
+    world.change_address(ann);
+    world.leave(ann);
+    assert!(world.run_until(5 * SECOND, |world| world.state(ann) == SessionState::Idle));
+    world.heal_signalling(ann);
+    world.join(ann, CHANNEL);
+    assert!(world.run_until(SECOND, |world| world.peers(bob).len() == 2), "bob sees both");
+    assert!(world.run_until(SECOND, |world| world.state(ann) == SessionState::Joined));
+    world.run_for(SECOND);
+    assert_eq!(world.peers(ann), ["bob"]);
+    assert!(world.run_until(60 * SECOND, |world| world.peers(bob).len() == 1));
+}

@@ -290,7 +290,8 @@ fn a_path_that_was_cut_is_missed_within_a_second_and_found_again_soon_after_it_i
         world.network().heal();
         let back = |world: &World| nodes.iter().all(|&node| world.connected_peers(node) == 1);
         assert!(world.run_until(Duration::from_millis(1_500), back), "{}", describe(&world, &nodes));
-        assert_eq!(resets(&world, &nodes), 0, "the link was kept");
+        // The last step of the ladder of restarts, after two minutes, is a new link.
+        assert!(seconds > 120 || resets(&world, &nodes) == 0, "the link was kept");
         world.set_media(false);
         world.run_for(SECOND);
         assert_media(&mut world, &nodes, 50);

@@ -31,8 +31,8 @@ pub(crate) enum Remote<'a> {
     Offer { known: &'a dyn Fn(&str) -> bool },
     /// An answer to an offer in which the stack gave the data section this mid.
     ///
-    /// It keeps it here: the stack's own count of mids goes by what the other side says, and it would give a mid that
-    /// only it knows of to a media section as well.
+    /// Where the other side does not know of the section, it keeps it: the stack's own count of mids goes by what the
+    /// other side says, and it would give a mid that only it knows of to a media section as well.
     Answer { data: Option<&'a str> },
 }
 
@@ -45,11 +45,7 @@ pub(crate) fn for_stack(description: &Description, video: &[Codec], remote: &Rem
         Remote::Offer { .. } => None,
         Remote::Answer { data } => *data,
     };
-    let mid_of = |section: &Section| match (&section.kind, data) {
-        (SectionKind::Data, Some(data)) => data.to_owned(),
-        _ => section.mid.clone(),
-    };
-    let mut mids: Vec<String> = description.sections.iter().map(mid_of).collect();
+    let mut mids: Vec<String> = description.sections.iter().map(|section| section.mid.clone()).collect();
     if description.data().is_none() {
         let is_taken = |mid: &str| mids.iter().any(|taken| taken == mid);
         mids.push(data.map_or_else(|| fresh_mid(is_taken), str::to_owned));
