@@ -34,7 +34,7 @@ fn seeds() -> Range<u64> {
 fn simulate(seed: u64) -> Outcome {
     let body = move || {
         let mut outcome = run(Instant::now(), seed);
-        if seed % TWICE_EVERY == 0 {
+        if seed.is_multiple_of(TWICE_EVERY) {
             let again = run(Instant::now(), seed);
             outcome.simulated += again.simulated;
             if again.trace != outcome.trace {
@@ -64,7 +64,7 @@ fn work(seeds: &Range<u64>, next: &AtomicU64, report: &Mutex<Report>) {
             println!("replay with: cargo xtask sim {seed}..{}", seed + 1);
         }
         let (done, all) = (report.done, seeds.end - seeds.start);
-        if done % 100 == 0 {
+        if done.is_multiple_of(100) {
             println!("{done} of {all} seeds, {} failed", report.failed.len());
         }
     }
