@@ -2004,6 +2004,24 @@ parlor_status parlor_session_provide_token(struct parlor_session *session,
                                            struct parlor_str token);
 
 /**
+ * Says that the device is on another network, for systems that do not tell the engine: on phones, from the platform's
+ * own notice; Linux needs no call.
+ *
+ * Sockets are opened on the addresses that are there now, paths are checked at once, what was lost is restarted at
+ * once. Harmless when nothing changed.
+ *
+ * - Threads: any, also event callbacks.
+ * - Errors: `PARLOR_STATUS_CLOSED`, `PARLOR_STATUS_NULL_POINTER`.
+ * - Since: 0.1.0
+ *
+ * # Safety
+ *
+ * `session` is NULL or as the rules at the top say.
+ */
+PARLOR_API
+parlor_status parlor_session_network_changed(struct parlor_session *session);
+
+/**
  * Sets where a remote video track goes; NULL stops it.
  *
  * When this returns the sink before is not called any more and its `destroy` has been called, except from inside

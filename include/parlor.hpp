@@ -538,6 +538,8 @@ public:
         detail::check(parlor_session_provide_token(get(), request, lend(token)));
     }
 
+    void network_changed() { detail::check(parlor_session_network_changed(get())); }
+
     void set_video_sink(std::uint64_t track, VideoSink sink) {
         auto owned = std::make_unique<VideoSink>(std::move(sink));
         auto given = make<parlor_video_sink>();

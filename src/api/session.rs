@@ -121,6 +121,17 @@ impl Session {
         self.0.channel_buffered_amount(channel)
     }
 
+    /// Says that the device is on another network, for systems that do not tell the engine: on phones, from the
+    /// platform's own notice; Linux needs no call. Sockets are opened on the addresses that are there now, paths are
+    /// checked at once, what was lost is restarted at once. Harmless when nothing changed.
+    ///
+    /// # Errors
+    ///
+    /// [`super::Status::Closed`].
+    pub fn network_changed(&self) -> Result<()> {
+        self.0.network_changed()
+    }
+
     /// Answers `token-needed`; none means that there is no token and the attempt fails.
     ///
     /// # Errors

@@ -45,6 +45,15 @@ pub fn local_addresses(config: &NetConfig) -> io::Result<Vec<IpAddr>> {
     }
 }
 
+/// Returns whether an address is one of this machine's at the moment; false when there is none.
+pub fn is_local(address: Option<IpAddr>) -> bool {
+    // When the interfaces cannot be listed, the benefit of the doubt.
+    address.is_some_and(|address| {
+        if_addrs::get_if_addrs()
+            .map_or(true, |all| all.iter().any(|interface| interface.ip() == address && is_up(interface)))
+    })
+}
+
 /// Returns the IPv4 addresses whose interfaces multicast DNS uses, loopback only when it is all there is or
 /// wanted.
 pub(super) fn multicast_interfaces(addresses: impl Iterator<Item = IpAddr>) -> Vec<Ipv4Addr> {
@@ -150,6 +159,12 @@ mod tests {
         let bind = vec![IpAddr::from([127, 0, 0, 2])];
         let config = NetConfig { bind: Some(bind.clone()), ..NetConfig::default() };
         assert_eq!(local_addresses(&config).unwrap(), bind);
+    }
+
+    #[test]
+    fn an_address_is_this_machines_or_not() {
+        let local = |text: &str| is_local(Some(text.parse().unwrap()));
+        assert!(local("127.0.0.1") && !local("192.0.2.250") && !is_local(None));
     }
 
     #[test]

@@ -6,6 +6,7 @@
 //! - [`Sockets`] is one UDP socket per local address, shared by all links of its owner, with batched receive
 //!   and send;
 //! - [`Demux`] finds the link that a datagram belongs to;
+//! - [`NetworkWatch`] hears that interfaces or addresses are others;
 //! - [`ReflexiveGatherer`] asks STUN servers for mapped addresses, [`MdnsResolver`] resolves `.local`
 //!   candidates, [`HostResolver`] resolves host names on helper threads.
 //!
@@ -22,6 +23,7 @@ mod socket;
 mod sockets;
 mod stun;
 mod sys;
+mod watch;
 
 use std::net::SocketAddr;
 
@@ -29,14 +31,15 @@ use bytes::Bytes;
 
 pub use demux::Demux;
 pub use hosts::{HostName, HostResolver, ResolvedHost};
-pub use interfaces::{NetConfig, local_addresses};
+pub use interfaces::{NetConfig, is_local, local_addresses};
 pub use mdns::{MdnsEvent, MdnsResolver};
 pub use poller::{Poller, Ready, Waker};
 pub use receive::ReceiveBuffers;
 pub use send_queue::SEND_QUEUE_PACKETS;
 pub use socket::{Flushed, SocketCounters, UdpSocket};
-pub use sockets::Sockets;
+pub use sockets::{AddressChange, Sockets};
 pub use stun::{ReflexiveEvent, ReflexiveGatherer, reflexive_server};
+pub use watch::NetworkWatch;
 
 /// A datagram on its way out.
 #[derive(Debug, Clone, PartialEq, Eq)]

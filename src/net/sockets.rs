@@ -57,7 +57,44 @@ impl Sockets {
         Ok(Self { registry, entries, unknown_local: 0 })
     }
 
-    /// Returns the address of each socket, in the order of the system's interfaces. They do not change.
+    /// Opens and closes sockets until there is one for each address that `config` stands for now. An address that
+    /// stays keeps its socket. When there is none at all, the sockets are kept: their addresses may come back.
+    ///
+    /// # Errors
+    /// The system's error when it cannot list its interfaces; then nothing is changed.
+    pub fn refresh(&mut self, poller: &mut Poller, config: &NetConfig) -> io::Result<AddressChange> {
+        let addresses = local_addresses(config)?;
+        let mut change = AddressChange::default();
+        if addresses.is_empty() {
+            return Ok(change);
+        }
+        for address in &addresses {
+            if self.entries.iter().any(|entry| entry.socket.local_addr().ip() == *address) {
+                continue;
+            }
+            // An address that cannot be bound yet, such as one that IPv6 still probes for duplicates (RFC 4862
+            // section 5.4), is announced again when it can.
+            if let Ok(entry) = Entry::open(poller, SocketAddr::new(*address, 0), config.offload) {
+                change.added.push(entry.socket.local_addr());
+                self.entries.push(entry);
+            }
+        }
+        let mut kept = Vec::with_capacity(self.entries.len());
+        for mut entry in self.entries.drain(..) {
+            let local = entry.socket.local_addr();
+            if addresses.contains(&local.ip()) {
+                kept.push(entry);
+            } else {
+                change.removed.push(local);
+                // Closing it takes it off the poller in any case.
+                let _ = self.registry.deregister(entry.socket.source());
+            }
+        }
+        self.entries = kept;
+        Ok(change)
+    }
+
+    /// Returns the address of each socket, in the order in which they were opened.
     pub fn local_addresses(&self) -> impl Iterator<Item = SocketAddr> {
         self.entries.iter().map(|entry| entry.socket.local_addr())
     }
@@ -120,6 +157,22 @@ impl Sockets {
             sum += entry.socket.counters();
         }
         sum
+    }
+}
+
+/// What a change of the network did to a set of sockets.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct AddressChange {
+    /// The addresses of sockets that are new.
+    pub added: Vec<SocketAddr>,
+    /// The addresses of sockets that are closed.
+    pub removed: Vec<SocketAddr>,
+}
+
+impl AddressChange {
+    /// Returns whether the set is the same as before.
+    pub fn is_empty(&self) -> bool {
+        self.added.is_empty() && self.removed.is_empty()
     }
 }
 
@@ -228,6 +281,34 @@ mod tests {
         assert_eq!(sockets.local_addresses().count(), 1);
         let bind = Some(vec![elsewhere]);
         assert!(Sockets::open(&mut poller, &NetConfig { bind, ..NetConfig::default() }).is_err());
+    }
+
+    #[test]
+    fn a_refresh_opens_what_is_new_closes_what_is_gone_and_keeps_the_rest() {
+        let bind = |addresses: &[[u8; 4]]| NetConfig {
+            bind: Some(addresses.iter().map(|address| IpAddr::from(*address)).collect()),
+            ..NetConfig::default()
+        };
+        let mut poller = Poller::new().unwrap();
+        let mut sockets = Sockets::open(&mut poller, &bind(&[[127, 0, 0, 1], [127, 0, 0, 2]])).unwrap();
+        let before: Vec<_> = sockets.local_addresses().collect();
+        assert!(sockets.refresh(&mut poller, &bind(&[[127, 0, 0, 2], [127, 0, 0, 1]])).unwrap().is_empty());
+        let change = sockets.refresh(&mut poller, &bind(&[[127, 0, 0, 2], [127, 0, 0, 3]])).unwrap();
+        assert_eq!(change.removed, [before[0]]);
+        assert_eq!(change.added[0].ip(), IpAddr::from([127, 0, 0, 3]));
+        assert_eq!(sockets.local_addresses().collect::<Vec<_>>(), [before[1], change.added[0]]);
+        let (_, mut other, from) = set(true);
+        other.queue_from(from, change.added[0], Bytes::from_static(b"x"));
+        other.flush();
+        receive_until(&mut poller, &mut sockets, 1, |datagram| assert_eq!(datagram.local, change.added[0]));
+    }
+
+    #[test]
+    fn without_any_address_the_sockets_are_kept() {
+        let (mut poller, mut sockets, local) = set(true);
+        let none = NetConfig { bind: Some(Vec::new()), ..NetConfig::default() };
+        assert!(sockets.refresh(&mut poller, &none).unwrap().is_empty());
+        assert_eq!(sockets.local_addresses().collect::<Vec<_>>(), [local]);
     }
 
     #[test]

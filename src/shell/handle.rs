@@ -262,6 +262,12 @@ impl SessionHandle {
         found.ok_or_else(|| Error::new(Status::UnknownId, "there is no such data channel"))
     }
 
+    /// Hears that the network changed.
+    pub(crate) fn network_changed(&self) -> Result<()> {
+        self.open()?;
+        self.push(Command::NetworkChanged(self.key))
+    }
+
     /// Answers a request for a token.
     pub(crate) fn provide_token(&self, request: RequestId, token: Option<&str>) -> Result<()> {
         let token = token.map(Secret::new).ok_or_else(|| "the app has no token".to_owned());

@@ -18,7 +18,7 @@ use super::receive::RemoteTrack;
 use super::source::{SubscriberId, TrackSource};
 use super::wires::{Gathered, Wires};
 use super::{clock, next_id, random_seed};
-use crate::net::Datagram;
+use crate::net::{AddressChange, Datagram};
 use crate::shell::{PeerStats, Result, Status};
 
 /// The first byte of a datagram of DTLS (RFC 7983 section 7).
@@ -56,6 +56,8 @@ pub(super) struct LinkRunner {
     pub(super) link: Link,
     key: LinkKey,
     peer: PeerId,
+    /// Whom to ask for addresses when the network changes.
+    ice_servers: Vec<IceServer>,
     connected: bool,
     senders: BTreeMap<TrackId, Sender>,
     receivers: BTreeMap<ReceiverId, Receiver>,
@@ -92,6 +94,7 @@ impl LinkRunner {
             link,
             key,
             peer,
+            ice_servers: ice_servers.to_vec(),
             connected: false,
             senders: BTreeMap::new(),
             receivers: BTreeMap::new(),
@@ -99,6 +102,21 @@ impl LinkRunner {
             stats: PeerStats::default(),
             stats_at: now,
         })
+    }
+
+    /// Takes up the sockets that are there now, asks how the world sees them, and looks whether the other side is
+    /// still there.
+    pub(super) fn network_changed(&mut self, now: Time, wires: &mut Wires, change: &AddressChange) {
+        for addr in &change.added {
+            if let Err(error) = self.link.add_local_candidate(LocalCandidate::Host { addr: *addr }) {
+                tracing::debug!(%error, "a new address is of no use to a link");
+            }
+        }
+        for addr in &change.removed {
+            self.link.remove_local_address(now, *addr);
+        }
+        self.link.network_changed(now);
+        wires.gather(now, self.key.1, &self.ice_servers);
     }
 
     /// Returns the peer at the other end.

@@ -20,7 +20,7 @@ use super::queue::NetworkQueue;
 use super::receive::Playout;
 use super::runner::{SessionRunner, Setup};
 use super::source::{SubscriberId, TrackSource};
-use crate::net::{MdnsEvent, MdnsResolver, NetConfig, Poller, ReceiveBuffers, local_addresses};
+use crate::net::{MdnsEvent, MdnsResolver, NetConfig, NetworkWatch, Poller, ReceiveBuffers, local_addresses};
 use crate::shell::{Error, Result, Status};
 
 /// A session of this process.
@@ -42,6 +42,8 @@ pub(crate) enum Command {
     OpenChannel(SessionKey, PeerId, ChannelId, String, ChannelOptions, Arc<Gauge>),
     /// Send a message on a data channel.
     SendChannel(SessionKey, ChannelId, Message),
+    /// The app says that the network changed.
+    NetworkChanged(SessionKey),
     /// The app has caught up with its data channels.
     CaughtUp(SessionKey),
     /// Let a session leave and end.
@@ -85,6 +87,9 @@ pub(super) struct Network {
     certificate: Certificate,
     config: NetConfig,
     names: Names,
+    watch: NetworkWatch,
+    /// The system reported a change of the network that was not looked at yet.
+    network_changed: bool,
     subscriptions: BTreeMap<SubscriberId, (LinkKey, TrackId)>,
     touched: BTreeSet<LinkKey>,
     deferred: Vec<(SessionKey, LinkId, session::LinkEvent)>,
@@ -111,6 +116,8 @@ impl Network {
         Ok(Self {
             buffers: ReceiveBuffers::new(),
             names: Names::new(&mut poller, addresses).map_err(sockets)?,
+            watch: NetworkWatch::open(&mut poller),
+            network_changed: false,
             poller,
             queue,
             playout,
@@ -132,6 +139,7 @@ impl Network {
             self.wait();
             let now = clock::now();
             self.take_queue(now);
+            self.look_at_network(now);
             self.read_sockets(now);
             self.pass_time(clock::now());
             self.settle(clock::now());
@@ -151,7 +159,9 @@ impl Network {
             std::thread::sleep(Duration::from_millis(10));
         }
         for &ready in self.poller.ready() {
-            if !self.names.note_ready(ready) {
+            if self.watch.note_ready(ready) {
+                self.network_changed = true;
+            } else if !self.names.note_ready(ready) {
                 self.sessions.values_mut().any(|session| session.note_ready(ready));
             }
         }
@@ -199,6 +209,9 @@ impl Network {
                     session.send_channel(now, context, channel, message);
                 });
             }
+            Command::NetworkChanged(key) => {
+                self.with_session(key, |session, context| session.network_changed(now, context, true));
+            }
             Command::CaughtUp(key) => {
                 self.with_session(key, |session, context| session.caught_up(now, context));
             }
@@ -212,6 +225,19 @@ impl Network {
                 });
             }
             Command::End => self.ending = true,
+        }
+    }
+
+    fn look_at_network(&mut self, now: Time) {
+        if !std::mem::take(&mut self.network_changed) {
+            return;
+        }
+        if let Ok(addresses) = local_addresses(&self.config) {
+            self.names.set_interfaces(addresses);
+        }
+        let keys: Vec<_> = self.sessions.keys().copied().collect();
+        for key in keys {
+            self.with_session(key, |session, context| session.network_changed(now, context, false));
         }
     }
 

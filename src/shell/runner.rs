@@ -19,7 +19,7 @@ use super::network::{Command, Context, SessionKey};
 use super::receive::{RemoteAudio, RemoteTrack, RemoteVideo};
 use super::source::TrackSource;
 use super::wires::Wires;
-use crate::net::{Ready, ReceiveBuffers};
+use crate::net::{AddressChange, Ready, ReceiveBuffers, is_local};
 use crate::signal::{self, SignalClient, SignalHandle};
 
 /// How often the figures of links and tracks are renewed.
@@ -152,6 +152,32 @@ impl SessionRunner {
             self.signal = None;
         }
         self.handle(now, context, Input::Signal(event));
+    }
+
+    /// The network may have changed; `told` says that the app says so, not only the system.
+    pub(super) fn network_changed(&mut self, now: Time, context: &mut Context<'_>, told: bool) {
+        let change = match &mut self.wires {
+            Some(wires) => wires.refresh(context.poller, context.config, told),
+            None => AddressChange::default(),
+        };
+        let signalling_lost =
+            self.signal.as_ref().is_some_and(|(_, signal)| !is_local(signal.local_address()));
+        // The session first: a link that lost its path shall find the signalling as it is.
+        self.handle(now, context, Input::NetworkChanged { signalling_lost });
+        if told || !change.is_empty() {
+            tracing::info!(
+                session = self.key.0,
+                added = change.added.len(),
+                removed = change.removed.len(),
+                "the network changed"
+            );
+            let Some(wires) = &mut self.wires else { return };
+            for (id, runner) in &mut self.links {
+                runner.network_changed(now, wires, &change);
+                context.touched.insert((self.key, *id));
+            }
+            self.take_gathered(context);
+        }
     }
 
     /// Notes what the poller reported; returns false when it is about another's socket.

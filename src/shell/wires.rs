@@ -9,7 +9,7 @@ use protocol::ice::IceServer;
 use units::{LinkId, Time};
 
 use crate::net::{
-    Datagram, Demux, HostResolver, NetConfig, Poller, Ready, ReceiveBuffers, ReflexiveEvent,
+    AddressChange, Datagram, Demux, HostResolver, NetConfig, Poller, Ready, ReceiveBuffers, ReflexiveEvent,
     ReflexiveGatherer, Sockets, Transmit, reflexive_server,
 };
 use crate::shell::{Error, Result, Status};
@@ -41,6 +41,19 @@ impl Wires {
             gatherer: ReflexiveGatherer::new(),
             hosts: HostResolver::new(poller.waker()),
         })
+    }
+
+    /// Opens and closes sockets as the machine's addresses are now; `forced` says that what lies behind the addresses
+    /// may be another network although they are the same.
+    pub(super) fn refresh(&mut self, poller: &mut Poller, config: &NetConfig, forced: bool) -> AddressChange {
+        let change = self.sockets.refresh(poller, config).unwrap_or_else(|error| {
+            tracing::warn!(%error, "the network interfaces cannot be listed");
+            AddressChange::default()
+        });
+        if forced || !change.is_empty() {
+            self.gatherer.forget();
+        }
+        change
     }
 
     /// Returns the sockets' addresses.

@@ -9,8 +9,9 @@
 //!   socket lingers for [`CLOSE_TIMEOUT`] at most, so that our close frame reaches the server.
 
 use std::future::Future;
+use std::net::IpAddr;
 use std::pin::Pin;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
@@ -63,13 +64,21 @@ pub(super) struct Connection {
     waiting: mpsc::Receiver<String>,
     stopped: oneshot::Receiver<Stop>,
     reporter: Reporter,
+    /// The local address, for the owner.
+    local: Arc<OnceLock<IpAddr>>,
     /// Frames were handed to the socket that may not have left yet.
     unflushed: bool,
 }
 
 impl Connection {
-    pub fn new(waiting: mpsc::Receiver<String>, stopped: oneshot::Receiver<Stop>, sink: SignalSink) -> Self {
-        Self { waiting, stopped, reporter: Reporter { sink, state: Reported::Nothing }, unflushed: false }
+    pub fn new(
+        waiting: mpsc::Receiver<String>,
+        stopped: oneshot::Receiver<Stop>,
+        sink: SignalSink,
+        local: Arc<OnceLock<IpAddr>>,
+    ) -> Self {
+        let reporter = Reporter { sink, state: Reported::Nothing };
+        Self { waiting, stopped, reporter, local, unflushed: false }
     }
 
     /// Connects, moves frames and reports until the end.
@@ -77,7 +86,7 @@ impl Connection {
         let connected = tokio::select! {
             biased;
             _ = &mut self.stopped => Err("closed before it was open".to_owned()),
-            result = timeout(connect_timeout, dial::connect(url, &roots)) => {
+            result = timeout(connect_timeout, dial::connect(url, &roots, &self.local)) => {
                 result.unwrap_or_else(|_| Err("the server did not answer in time".to_owned()))
             }
         };

@@ -3,7 +3,8 @@
 use std::collections::VecDeque;
 use std::future::pending;
 use std::io;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
+use std::sync::OnceLock;
 use std::time::Duration;
 
 use tokio::net::{TcpStream, lookup_host};
@@ -23,11 +24,15 @@ const ATTEMPT_DELAY: Duration = Duration::from_millis(250);
 /// How many addresses of a host are tried.
 const MAX_ADDRESSES: usize = 8;
 
-/// Opens a WebSocket.
+/// Opens a WebSocket, noting its local address as soon as there is one.
 ///
 /// # Errors
 /// A sentence that contains neither the URL nor an address.
-pub(super) async fn connect(url: String, roots: &TlsRoots) -> Result<Socket, String> {
+pub(super) async fn connect(
+    url: String,
+    roots: &TlsRoots,
+    local: &OnceLock<IpAddr>,
+) -> Result<Socket, String> {
     let unusable = || "the URL cannot be used".to_owned();
     let request = url.into_client_request().map_err(|_| unusable())?;
     let uri = request.uri();
@@ -41,6 +46,9 @@ pub(super) async fn connect(url: String, roots: &TlsRoots) -> Result<Socket, Str
     let port = uri.port_u16().unwrap_or(if secure { 443 } else { 80 });
     let connector = if secure { Connector::Rustls(roots.client_config().await?) } else { Connector::Plain };
     let stream = dial(host, port).await?;
+    if let Ok(address) = stream.local_addr() {
+        local.get_or_init(|| address.ip());
+    }
     // Signalling is small messages that somebody waits for. Failing to say so only costs time.
     let _ = stream.set_nodelay(true);
     let limits = WebSocketConfig::default()

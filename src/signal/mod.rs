@@ -13,7 +13,8 @@ mod failure;
 mod tls;
 
 use std::fmt;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::net::IpAddr;
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
 use tokio::runtime::Handle;
@@ -115,9 +116,10 @@ impl SignalClient {
     pub fn connect(&self, runtime: &Handle, url: String, sink: SignalSink) -> SignalHandle {
         let (outbox, waiting) = mpsc::channel(SEND_QUEUE_FRAMES);
         let (stop, stopped) = oneshot::channel();
-        let connection = Connection::new(waiting, stopped, sink);
+        let local = Arc::new(OnceLock::new());
+        let connection = Connection::new(waiting, stopped, sink, Arc::clone(&local));
         runtime.spawn(connection.run(url, Arc::clone(&self.roots), self.connect_timeout));
-        SignalHandle { shared: Arc::new(Shared { outbox, stop: Mutex::new(Some(stop)) }) }
+        SignalHandle { shared: Arc::new(Shared { outbox, stop: Mutex::new(Some(stop)), local }) }
     }
 }
 
@@ -131,6 +133,7 @@ struct Shared {
     outbox: mpsc::Sender<String>,
     /// Taken by the first reason to stop.
     stop: Mutex<Option<oneshot::Sender<Stop>>>,
+    local: Arc<OnceLock<IpAddr>>,
 }
 
 impl SignalHandle {
@@ -155,6 +158,11 @@ impl SignalHandle {
                 Err(SendError::QueueFull)
             }
         }
+    }
+
+    /// Returns the local address, once there is a connection.
+    pub fn local_address(&self) -> Option<IpAddr> {
+        self.shared.local.get().copied()
     }
 
     /// Closes the connection after what was queued before, within one second; then it is dropped whatever is

@@ -284,6 +284,7 @@ static void null_handles_are_refused(void) {
     CHECK_STATUS(NULL_POINTER, parlor_session_channel_buffered_amount(NULL, 1, &length));
     CHECK_STATUS(NULL_POINTER, parlor_session_channel_buffered_amount(session, 1, NULL));
     CHECK_STATUS(NULL_POINTER, parlor_session_provide_token(NULL, 1, word));
+    CHECK_STATUS(NULL_POINTER, parlor_session_network_changed(NULL));
     CHECK_STATUS(NULL_POINTER, parlor_session_set_video_sink(NULL, 1, NULL));
     CHECK_STATUS(NULL_POINTER, parlor_session_set_audio_sink(NULL, 1, NULL));
     CHECK_STATUS(NULL_POINTER, parlor_session_record(NULL, 1, parlor_str_of("x.wav")));

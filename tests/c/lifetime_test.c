@@ -116,6 +116,7 @@ static void other_references_answer_closed(void) {
     CHECK_STATUS(PARLOR_STATUS_CLOSED, parlor_session_send(other, 0, parlor_str_of("{}"), &request));
     CHECK_STATUS(PARLOR_STATUS_CLOSED, parlor_session_add_stream(other, stream, parlor_str_of("{}")));
     CHECK_STATUS(PARLOR_STATUS_CLOSED, parlor_session_provide_token(other, 1, parlor_str_of("t")));
+    CHECK_STATUS(PARLOR_STATUS_CLOSED, parlor_session_network_changed(other));
     CHECK_STATUS(PARLOR_STATUS_CLOSED, parlor_session_set_video_sink(other, 1, NULL));
     CHECK_STATUS(PARLOR_STATUS_CLOSED, parlor_session_set_audio_sink(other, 1, NULL));
     CHECK_STATUS(PARLOR_STATUS_CLOSED, parlor_session_peer_stats(other, 1, &peer_stats));

@@ -266,6 +266,27 @@ pub unsafe extern "C" fn parlor_session_provide_token(
     })
 }
 
+/// Says that the device is on another network, for systems that do not tell the engine: on phones, from the platform's
+/// own notice; Linux needs no call.
+///
+/// Sockets are opened on the addresses that are there now, paths are checked at once, what was lost is restarted at
+/// once. Harmless when nothing changed.
+///
+/// - Threads: any, also event callbacks.
+/// - Errors: `PARLOR_STATUS_CLOSED`, `PARLOR_STATUS_NULL_POINTER`.
+/// - Since: 0.1.0
+///
+/// # Safety
+///
+/// `session` is NULL or as the rules at the top say.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn parlor_session_network_changed(session: *mut parlor_session) -> parlor_status {
+    guard::status(|| {
+        // SAFETY: as the caller promises.
+        unsafe { handle::share(session, "session")? }.facade.network_changed()
+    })
+}
+
 /// Sets where a remote video track goes; NULL stops it.
 ///
 /// When this returns the sink before is not called any more and its `destroy` has been called, except from inside

@@ -1,8 +1,10 @@
 //! `parlor bench`: measurements, printed as one JSON object.
 
 mod crew;
+mod datachannel;
 mod machine;
 mod mesh;
+mod recovery;
 mod server;
 mod setup;
 
@@ -23,8 +25,18 @@ enum Bench {
     Setup(setup::SetupArgs),
     /// CPU time of a sender with 1, 2, 4 and 6 receivers of one 720p stream.
     Mesh(mesh::MeshArgs),
+    /// Throughput, messages per second and their CPU time over a data channel between two sessions.
+    #[command(name = "datachannel")]
+    DataChannel(datachannel::DataChannelArgs),
     /// Memory and CPU time of the server for idle sockets, joins and broadcasts.
     Server(server::ServerArgs),
+    /// How long pictures stop when an address changes, the path fails, the server is out of reach or restarted.
+    ///
+    /// Linux, as root: the two sessions and the server run in network namespaces that are made for it.
+    Recovery(recovery::RecoveryArgs),
+    /// One of the two sessions of `recovery`.
+    #[command(hide = true)]
+    RecoveryPeer(recovery::PeerArgs),
     /// The sending process of `mesh`.
     #[command(hide = true)]
     Sender(crew::CrewArgs),
@@ -47,7 +59,10 @@ pub fn run(arguments: &BenchArgs) -> Result<bool> {
     match &arguments.bench {
         Bench::Setup(arguments) => setup::run(arguments),
         Bench::Mesh(arguments) => mesh::run(arguments),
+        Bench::DataChannel(arguments) => datachannel::run(arguments),
         Bench::Server(arguments) => server::run(arguments),
+        Bench::Recovery(arguments) => recovery::run(arguments),
+        Bench::RecoveryPeer(arguments) => recovery::peer(arguments),
         Bench::Sender(arguments) => crew::send(arguments),
         Bench::Receivers(arguments) => crew::receive(arguments),
     }?;

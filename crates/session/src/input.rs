@@ -25,6 +25,12 @@ pub enum Input {
         /// What it reports.
         event: LinkEvent,
     },
+    /// The device has other network interfaces or addresses, or the app says so. Links that it cost their path
+    /// report that themselves, after this.
+    NetworkChanged {
+        /// Whether it cost the signalling connection its local address.
+        signalling_lost: bool,
+    },
     /// Time passed; nothing else happened. Due when [`Session::poll_timeout`](crate::Session::poll_timeout) says so.
     TimePassed,
 }

@@ -25,6 +25,7 @@ mod negotiation;
 mod output;
 mod peer;
 mod recovery;
+mod refresh;
 mod remote_tracks;
 mod requests;
 mod session;

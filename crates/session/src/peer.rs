@@ -205,9 +205,10 @@ impl Peer {
     pub(crate) fn handle_timeout(&mut self, context: &mut Context<'_>) {
         let (now, up) = (context.now, context.up);
         if up {
-            match self.recovery.handle_timeout(now) {
+            match self.recovery.handle_timeout(now, self.keeps_link()) {
                 Due::Nothing => {}
                 Due::Restart => self.negotiation.restart(now, up),
+                Due::Rebuild => self.replace_link(context),
                 Due::Exhausted => {
                     self.report(
                         context,
@@ -323,11 +324,19 @@ impl Peer {
         self.leave_at = None;
         self.polite = own_id < self.wire_id.as_str();
         let unused = self.state == PeerState::Idle && self.identity.is_none();
-        if same_id && (unused || self.link_outlives_signalling() || (resumed && self.is_sound())) {
+        // A link that was lost meanwhile is restarted, which a peer that noticed nothing takes from us.
+        let whole = resumed && !self.message_lost && self.link_state != LinkState::Closed;
+        if same_id && (unused || self.link_outlives_signalling() || whole) {
             self.resume(context);
         } else {
             self.replace_link(context);
         }
+    }
+
+    /// The network is another: a link that was lost is restarted at once.
+    pub(crate) fn network_changed(&mut self, context: &mut Context<'_>) {
+        self.recovery.network_changed(context.now);
+        self.handle_timeout(context);
     }
 
     fn resume(&mut self, context: &mut Context<'_>) {
@@ -465,7 +474,11 @@ impl Peer {
         self.identity = None;
         self.negotiation = Negotiation::new(context.now, self.polite, self.negotiation.last());
         self.candidates = Candidates::default();
-        self.recovery = Recovery::new(self.polite);
+        self.recovery = if self.recovery.is_under_way() {
+            Recovery::rebuilt(context.now, self.polite)
+        } else {
+            Recovery::new(self.polite)
+        };
         self.told.clear();
         if self.resetting {
             self.show(context, PeerState::Reconnecting);

@@ -1,8 +1,12 @@
-//! Bringing a lost link back: the ladder of ICE restarts.
+//! Bringing a lost link back: the ladder of ICE restarts, and at its end a new link.
 //!
-//! * Inputs: the link was lost or connected; a restart was answered, not answered or failed; the peer offered.
-//! * Outputs: a restart is due; or, once, the ladder is exhausted.
+//! * Inputs: the link was lost or connected; a restart was answered, not answered or failed; the peer offered; the
+//!   network changed.
+//! * Outputs: a restart is due; a new link is due; or, once, the ladder is exhausted.
 //! * States: off → waiting (for a step's time) → started (its offer is under way) → waiting …; exhausted.
+//!
+//! A new link is made only towards a peer that takes an offer from one: the published browser SDK keeps its own
+//! connection and cannot apply it.
 //!
 //! Both sides climb. The polite one starts each step a little later, so that it usually finds the other's offer
 //! instead of colliding with it.
@@ -31,19 +35,32 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(30);
 /// How much later the polite side starts each step.
 const POLITE_DELAY: Duration = Duration::from_millis(400);
 
+/// How soon after the network changed a link that it cost its path reports that.
+const CHANGE_SHOWS: Duration = Duration::from_secs(1);
+
+/// How long a new link gets to connect before the ladder is exhausted.
+const REBUILD_TIMEOUT: Duration = Duration::from_secs(30);
+
 /// What is due.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Due {
     Nothing,
     Restart,
+    Rebuild,
     Exhausted,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum State {
     Off,
-    Waiting { at: Time },
+    Waiting {
+        at: Time,
+    },
     Started,
+    /// A new link was made.
+    Rebuilt {
+        by: Time,
+    },
     Exhausted,
 }
 
@@ -52,11 +69,35 @@ pub(crate) struct Recovery {
     polite: bool,
     state: State,
     steps: usize,
+    /// When the network last changed.
+    changed: Option<Time>,
 }
 
 impl Recovery {
     pub(crate) fn new(polite: bool) -> Self {
-        Self { polite, state: State::Off, steps: 0 }
+        Self { polite, state: State::Off, steps: 0, changed: None }
+    }
+
+    /// Stands where the ladder of the link before this one ended.
+    pub(crate) fn rebuilt(now: Time, polite: bool) -> Self {
+        let state = State::Rebuilt { by: now + REBUILD_TIMEOUT };
+        Self { polite, state, steps: LADDER.len(), changed: None }
+    }
+
+    /// Returns whether a lost link is being brought back.
+    pub(crate) fn is_under_way(&self) -> bool {
+        self.state != State::Off
+    }
+
+    /// The network is another: what did not work before may work now, and what is under way names addresses that may
+    /// be gone. So the ladder starts from below, at once. The polite side does not wait for the other, which may know
+    /// nothing of the change.
+    pub(crate) fn network_changed(&mut self, now: Time) {
+        self.changed = Some(now);
+        if matches!(self.state, State::Waiting { .. } | State::Started | State::Exhausted) {
+            self.steps = 0;
+            self.state = State::Waiting { at: now };
+        }
     }
 
     pub(crate) fn link_connected(&mut self) {
@@ -74,7 +115,7 @@ impl Recovery {
                 }
             }
             // The offer under way has its own watchdog.
-            State::Started | State::Exhausted => {}
+            State::Started | State::Rebuilt { .. } | State::Exhausted => {}
         }
     }
 
@@ -99,31 +140,38 @@ impl Recovery {
         }
     }
 
-    pub(crate) fn handle_timeout(&mut self, now: Time) -> Due {
+    /// Returns what is due. `rebuild` says whether the peer would take a new link.
+    pub(crate) fn handle_timeout(&mut self, now: Time, rebuild: bool) -> Due {
+        if self.poll_timeout().is_none_or(|due| due > now) {
+            return Due::Nothing;
+        }
         match self.state {
-            State::Waiting { at } if at <= now => {
-                if self.steps == LADDER.len() {
-                    self.state = State::Exhausted;
-                    return Due::Exhausted;
-                }
+            State::Waiting { .. } if self.steps < LADDER.len() => {
                 self.steps += 1;
                 self.state = State::Started;
                 Due::Restart
             }
-            _ => Due::Nothing,
+            // Its owner makes a new ladder with the new link.
+            State::Waiting { .. } if rebuild => Due::Rebuild,
+            _ => {
+                self.state = State::Exhausted;
+                Due::Exhausted
+            }
         }
     }
 
     pub(crate) fn poll_timeout(&self) -> Option<Time> {
         match self.state {
             State::Waiting { at } => Some(at),
+            State::Rebuilt { by } => Some(by),
             State::Off | State::Started | State::Exhausted => None,
         }
     }
 
     fn wait(&mut self, now: Time) {
         let pause = LADDER.get(self.steps).copied().unwrap_or(Duration::ZERO);
-        let later = if self.polite { POLITE_DELAY } else { Duration::ZERO };
+        let cause_is_ours = self.changed.is_some_and(|changed| now - changed < CHANGE_SHOWS);
+        let later = if self.polite && !cause_is_ours { POLITE_DELAY } else { Duration::ZERO };
         self.state = State::Waiting { at: now + pause + later };
     }
 }
@@ -142,23 +190,23 @@ mod tests {
             let at = recovery.poll_timeout().unwrap();
             pauses.push((at - now).as_secs());
             now = at;
-            match recovery.handle_timeout(now) {
+            match recovery.handle_timeout(now, false) {
                 Due::Restart => recovery.restart_failed(now),
                 Due::Exhausted => break,
-                Due::Nothing => panic!("a due step did not happen"),
+                Due::Nothing | Due::Rebuild => panic!("a due step did not happen"),
             }
         }
         assert_eq!(pauses, [0, 1, 2, 4, 8, 16, 30, 30, 30, 0]);
         recovery.link_lost(now);
         recovery.restart_failed(now);
-        assert_eq!((recovery.poll_timeout(), recovery.handle_timeout(now)), (None, Due::Nothing));
+        assert_eq!((recovery.poll_timeout(), recovery.handle_timeout(now, false)), (None, Due::Nothing));
     }
 
     #[test]
     fn a_connected_link_starts_the_ladder_from_below_again() {
         let mut recovery = Recovery::new(false);
         recovery.link_lost(Time::ZERO);
-        recovery.handle_timeout(Time::ZERO);
+        recovery.handle_timeout(Time::ZERO, false);
         recovery.restart_failed(Time::ZERO);
         recovery.link_connected();
         assert_eq!(recovery.poll_timeout(), None);
@@ -179,7 +227,7 @@ mod tests {
     fn a_link_that_fails_again_after_an_answer_takes_the_next_step_soon() {
         let mut recovery = Recovery::new(false);
         recovery.link_lost(Time::ZERO);
-        assert_eq!(recovery.handle_timeout(Time::ZERO), Due::Restart);
+        assert_eq!(recovery.handle_timeout(Time::ZERO, false), Due::Restart);
         recovery.negotiated(Time::from_millis(50));
         recovery.link_lost(Time::from_millis(3000));
         assert_eq!(recovery.poll_timeout(), Some(Time::from_millis(4000)));
@@ -189,8 +237,42 @@ mod tests {
     fn a_restart_that_was_under_way_when_signalling_was_lost_is_made_again() {
         let mut recovery = Recovery::new(false);
         recovery.link_lost(Time::ZERO);
-        recovery.handle_timeout(Time::ZERO);
+        recovery.handle_timeout(Time::ZERO, false);
         recovery.resume(Time::from_millis(700));
         assert_eq!(recovery.poll_timeout(), Some(Time::from_millis(1700)));
+    }
+
+    #[test]
+    fn a_new_link_is_the_ladders_last_step_and_has_its_own_time() {
+        let mut recovery = Recovery::new(false);
+        recovery.link_lost(Time::ZERO);
+        for _ in 0..9 {
+            let at = recovery.poll_timeout().unwrap();
+            assert_eq!(recovery.handle_timeout(at, true), Due::Restart);
+            recovery.restart_failed(at);
+        }
+        let at = recovery.poll_timeout().unwrap();
+        assert_eq!(recovery.handle_timeout(at, true), Due::Rebuild);
+        let mut recovery = Recovery::rebuilt(at, false);
+        recovery.link_lost(at);
+        recovery.negotiated(at);
+        assert_eq!(recovery.handle_timeout(at, true), Due::Nothing);
+        let by = at + REBUILD_TIMEOUT;
+        assert_eq!(recovery.poll_timeout(), Some(by));
+        assert_eq!((recovery.handle_timeout(by, true), recovery.poll_timeout()), (Due::Exhausted, None));
+    }
+
+    #[test]
+    fn another_network_starts_the_ladder_from_below_at_once() {
+        let mut recovery = Recovery::new(true);
+        recovery.network_changed(Time::ZERO);
+        assert_eq!(recovery.poll_timeout(), None, "a healthy link is let alone");
+        recovery.link_lost(Time::ZERO);
+        recovery.network_changed(Time::ZERO);
+        assert_eq!(recovery.handle_timeout(Time::ZERO, false), Due::Restart);
+        recovery.restart_failed(Time::ZERO);
+        recovery.restart_failed(Time::ZERO);
+        recovery.network_changed(Time::from_millis(10));
+        assert_eq!(recovery.poll_timeout(), Some(Time::from_millis(10)));
     }
 }

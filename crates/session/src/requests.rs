@@ -69,6 +69,10 @@ impl Requests {
         std::mem::take(&mut self.open).into_values().map(|open| open.purpose)
     }
 
+    pub(crate) fn is_empty(&self) -> bool {
+        self.open.is_empty()
+    }
+
     pub(crate) fn poll_timeout(&self) -> Option<Time> {
         self.open.first_key_value().map(|(_, open)| open.deadline)
     }

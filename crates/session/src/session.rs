@@ -129,6 +129,7 @@ impl Session {
                 self.handle_notice(now, notice);
             }
             Input::Link { link, event } => self.handle_link(now, link, event),
+            Input::NetworkChanged { signalling_lost } => self.network_changed(now, signalling_lost),
             Input::TimePassed => {}
         }
         self.handle_timeouts(now);
@@ -143,7 +144,7 @@ impl Session {
     pub fn poll_timeout(&self) -> Option<Time> {
         let up = self.can_signal();
         let own = [
-            self.signalling.poll_timeout(),
+            self.signalling.poll_timeout(self.common.wire.requests.is_empty()),
             self.common.wire.requests.poll_timeout(),
             self.membership.poll_timeout(),
         ];
@@ -151,8 +152,12 @@ impl Session {
     }
 
     fn handle_timeouts(&mut self, now: Time) {
-        let notice = self.signalling.handle_timeout(now, &mut self.common.ids, &mut self.common.wire);
-        self.handle_notice(now, notice);
+        // What ends a connection may make the next one due.
+        while let Some(notice) =
+            self.signalling.handle_timeout(now, &mut self.common.ids, &mut self.common.wire)
+        {
+            self.handle_notice(now, Some(notice));
+        }
         while let Some(purpose) = self.common.wire.requests.expire(now) {
             let error = RequestError::new("ack_timeout", "the server did not acknowledge in time");
             self.settle(now, purpose, Err(error));
@@ -163,6 +168,17 @@ impl Session {
         for id in due {
             self.with_peer(now, id, |peer, context| peer.handle_timeout(context));
         }
+    }
+
+    fn network_changed(&mut self, now: Time, signalling_lost: bool) {
+        let notice = self.signalling.network_changed(
+            now,
+            signalling_lost,
+            &mut self.common.ids,
+            &mut self.common.wire,
+        );
+        self.handle_notice(now, notice);
+        self.with_all_peers(now, |peer, context| peer.network_changed(context));
     }
 
     fn due_peers(&self, now: Time) -> Vec<PeerId> {

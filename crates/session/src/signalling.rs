@@ -16,6 +16,7 @@ use units::{RequestId, Secret, Time};
 
 use crate::backoff::Backoff;
 use crate::ids::Ids;
+use crate::refresh::{Due, Refresh};
 use crate::wire::Wire;
 use crate::{
     Config, ConnectCredential, Credential, Event, ReconnectPolicy, RequestError, Resume, SignalCommand,
@@ -33,6 +34,9 @@ const INACTIVITY_TIMEOUT: Duration = Duration::from_secs(60);
 
 /// How long nothing is heard before the server is pinged, and pinged again.
 const PING_INTERVAL: Duration = Duration::from_secs(20);
+
+/// How long the server may take to answer a ping after the network changed.
+const PROBE_TIMEOUT: Duration = Duration::from_secs(3);
 
 /// How long a close may take before it counts as done.
 const CLOSE_TIMEOUT: Duration = Duration::from_secs(2);
@@ -63,7 +67,7 @@ enum State {
     Idle,
     NeedsToken { request: RequestId, by: Time },
     Opening { welcome_by: Time },
-    Open { since: Time, heard: Time, pinged: Time },
+    Open { since: Time, heard: Time, pinged: Time, answer_by: Option<Time> },
     Waiting { until: Time },
     Closing { by: Time },
 }
@@ -77,6 +81,7 @@ pub(crate) struct Signalling {
     welcomed: bool,
     /// What the server gave us to go on with this session, if it can.
     resume: Option<Resume>,
+    refresh: Refresh,
 }
 
 impl Signalling {
@@ -88,6 +93,7 @@ impl Signalling {
             state: State::Idle,
             welcomed: false,
             resume: None,
+            refresh: Refresh::new(),
         }
     }
 
@@ -100,6 +106,7 @@ impl Signalling {
     pub(crate) fn connect(&mut self, now: Time, ids: &mut Ids, wire: &mut Wire) {
         self.welcomed = false;
         self.resume = None;
+        self.refresh = Refresh::new();
         self.backoff.reset();
         self.attempt(now, ids, wire);
     }
@@ -120,6 +127,53 @@ impl Signalling {
     pub(crate) fn abandon(&mut self, now: Time, wire: &mut Wire) {
         self.close(now, wire);
         self.state = State::Idle;
+    }
+
+    /// The network is another. A connection that lost its local address is made again at once, one that may have
+    /// lost its path is asked, and one that waits for its next attempt waits no longer.
+    pub(crate) fn network_changed(
+        &mut self,
+        now: Time,
+        is_lost: bool,
+        ids: &mut Ids,
+        wire: &mut Wire,
+    ) -> Option<Notice> {
+        match self.state {
+            State::Opening { .. } if is_lost => {
+                self.attempt(now, ids, wire);
+                None
+            }
+            State::Open { .. } if is_lost => Some(self.renew(now, wire, "the network changed")),
+            State::Open { since, heard, .. } => {
+                let answer_by = Some(now + PROBE_TIMEOUT);
+                self.state = State::Open { since, heard, pinged: now, answer_by };
+                self.ping(wire);
+                None
+            }
+            _ => {
+                self.hurry(now);
+                None
+            }
+        }
+    }
+
+    /// Gives a connection up to make another at once.
+    fn renew(&mut self, now: Time, wire: &mut Wire, reason: &'static str) -> Notice {
+        let notice = self.cut(now, wire, CloseCode::CLIENT_INACTIVITY, reason);
+        self.hurry(now);
+        notice
+    }
+
+    /// Lets the next attempt start at once.
+    fn hurry(&mut self, now: Time) {
+        if let State::Waiting { until } = &mut self.state {
+            *until = now.min(*until);
+        }
+    }
+
+    fn ping(&self, wire: &mut Wire) {
+        let cursor = self.resume.as_ref().map(|resume| resume.cursor);
+        wire.frame(&ClientFrame::Ping { request_id: None, cursor });
     }
 
     /// Gives the present connection up as useless; as if it had been lost.
@@ -158,7 +212,10 @@ impl Signalling {
     ) -> Option<Notice> {
         match self.state {
             State::NeedsToken { request, .. } if request == answered => {}
-            _ => return None,
+            _ => {
+                self.refresh.provided(now, answered, token);
+                return None;
+            }
         }
         match token {
             Ok(token) => {
@@ -172,7 +229,8 @@ impl Signalling {
     }
 
     pub(crate) fn handle_timeout(&mut self, now: Time, ids: &mut Ids, wire: &mut Wire) -> Option<Notice> {
-        if self.poll_timeout().is_none_or(|due| due > now) {
+        let idle = wire.requests.is_empty();
+        if self.poll_timeout(idle).is_none_or(|due| due > now) {
             return None;
         }
         match self.state {
@@ -184,14 +242,26 @@ impl Signalling {
             State::Opening { .. } => {
                 Some(self.cut(now, wire, CloseCode::CLIENT_INACTIVITY, "welcome timeout"))
             }
-            State::Open { heard, .. } if heard + INACTIVITY_TIMEOUT <= now => {
+            State::Open { heard, answer_by, .. }
+                if heard + INACTIVITY_TIMEOUT <= now || answer_by.is_some_and(|by| by <= now) =>
+            {
                 Some(self.cut(now, wire, CloseCode::CLIENT_INACTIVITY, "inactivity timeout"))
             }
-            State::Open { since, heard, .. } => {
-                self.state = State::Open { since, heard, pinged: now };
-                let cursor = self.resume.as_ref().map(|resume| resume.cursor);
-                wire.frame(&ClientFrame::Ping { request_id: None, cursor });
-                None
+            State::Open { since, heard, pinged, answer_by } => {
+                if heard.max(pinged) + PING_INTERVAL <= now {
+                    self.state = State::Open { since, heard, pinged: now, answer_by };
+                    self.ping(wire);
+                }
+                match self.refresh.handle_timeout(now, idle) {
+                    Due::Nothing => None,
+                    Due::Ask => {
+                        let request = ids.request();
+                        self.refresh.asked(request, now + TOKEN_TIMEOUT);
+                        wire.event(Event::TokenNeeded { request });
+                        None
+                    }
+                    Due::Reconnect => Some(self.renew(now, wire, "the token is replaced")),
+                }
             }
             State::Waiting { .. } => {
                 self.attempt(now, ids, wire);
@@ -204,13 +274,15 @@ impl Signalling {
         }
     }
 
-    pub(crate) fn poll_timeout(&self) -> Option<Time> {
+    /// Returns when something is due. `idle` says that no request waits for the server.
+    pub(crate) fn poll_timeout(&self, idle: bool) -> Option<Time> {
         match self.state {
             State::Idle => None,
             State::NeedsToken { by, .. } | State::Closing { by } => Some(by),
             State::Opening { welcome_by } => Some(welcome_by),
-            State::Open { heard, pinged, .. } => {
-                Some((heard.max(pinged) + PING_INTERVAL).min(heard + INACTIVITY_TIMEOUT))
+            State::Open { heard, pinged, answer_by, .. } => {
+                let due = (heard.max(pinged) + PING_INTERVAL).min(heard + INACTIVITY_TIMEOUT);
+                [Some(due), answer_by, self.refresh.poll_timeout(idle)].into_iter().flatten().min()
             }
             State::Waiting { until } => Some(until),
         }
@@ -221,9 +293,15 @@ impl Signalling {
             Credential::Key(key) => self.open(now, ConnectCredential::Key(key.clone()), wire),
             Credential::Token(token) => self.open(now, ConnectCredential::Token(token.clone()), wire),
             Credential::Provider => {
-                let request = ids.request();
+                let asked = self.refresh.open_request();
+                if let Some(token) = self.refresh.take() {
+                    return self.open(now, ConnectCredential::Token(token), wire);
+                }
+                let request = asked.unwrap_or_else(|| ids.request());
                 self.state = State::NeedsToken { request, by: now + TOKEN_TIMEOUT };
-                wire.event(Event::TokenNeeded { request });
+                if asked.is_none() {
+                    wire.event(Event::TokenNeeded { request });
+                }
             }
         }
     }
@@ -238,17 +316,22 @@ impl Signalling {
             return Some(self.cut(now, wire, CloseCode::MESSAGE_TOO_BIG, "frame too large"));
         }
         if let State::Open { since, pinged, .. } = self.state {
-            self.state = State::Open { since, heard: now, pinged };
+            self.state = State::Open { since, heard: now, pinged, answer_by: None };
         }
         // Unknown and malformed frames are those of a later version; the connection is kept.
         match (ServerFrame::parse(text).ok()?, self.state) {
             (ServerFrame::Welcome(welcome), State::Opening { .. }) => {
-                self.state = State::Open { since: now, heard: now, pinged: now };
+                self.state = State::Open { since: now, heard: now, pinged: now, answer_by: None };
                 self.welcomed = true;
                 self.backoff.reset();
                 wire.up = true;
                 wire.set_max_data(welcome.max_message_size);
                 self.renew_resume(&welcome, wire);
+                if self.credential == Credential::Provider {
+                    let expires = welcome.expires_at;
+                    let left = expires.map(|at| Duration::from_secs(at.saturating_sub(welcome.server_time)));
+                    self.refresh.welcomed(now, left);
+                }
                 Some(Notice::Welcomed(welcome))
             }
             (ServerFrame::Welcome(_) | ServerFrame::Pong, _) | (_, State::Opening { .. }) => None,

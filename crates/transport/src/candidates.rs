@@ -10,6 +10,7 @@ use std::fmt::Write as _;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
 use rtc::peer_connection::transport::RTCIceCandidateInit;
+use units::Time;
 
 use crate::description::is_name;
 use crate::error::LinkError;
@@ -290,6 +291,19 @@ impl Link {
         self.pace.hurry(self.now);
         self.pump();
         Ok(())
+    }
+
+    /// Takes back all candidates of a socket that is closed. When the path in use began there, the link is
+    /// [`LinkState::Disconnected`](crate::LinkState::Disconnected) at once; an ICE restart looks for a path
+    /// from the sockets that are left.
+    pub fn remove_local_address(&mut self, now: Time, base: SocketAddr) {
+        if self.closed {
+            return;
+        }
+        self.observe(now);
+        let closed = self.candidates.local.extract_if(.., |(candidate, _)| candidate.base() == base);
+        let ends: Vec<_> = closed.map(|(candidate, _)| candidate.addr()).collect();
+        ends.into_iter().chain([base]).for_each(|end| self.lose_path_from(end));
     }
 
     /// Says that there will be no more local candidates.

@@ -231,6 +231,14 @@ impl Link {
         Some(event)
     }
 
+    /// The network may be another: asks the other side at once whether it is still there, and looks for a path
+    /// more often again where none is known.
+    pub fn network_changed(&mut self, now: Time) {
+        self.observe(now);
+        self.liveness.doubt(self.now);
+        self.pace.hurry(self.now);
+    }
+
     /// Closes the link for good and says goodbye to the other side; the datagrams for that are still to be
     /// sent. No event follows but [`LinkState::Closed`].
     pub fn close(&mut self, now: Time) {
@@ -417,7 +425,15 @@ impl Link {
         }
     }
 
-    fn enter(&mut self, state: LinkState) {
+    /// The socket `local` is closed: nothing that goes through it comes back.
+    pub(crate) fn lose_path_from(&mut self, local: SocketAddr) {
+        self.path_checks.retain(|(from, _), _| *from != local);
+        if self.counters.path.is_some_and(|(from, _)| from == local) && self.liveness.lose(self.now) {
+            self.enter(LinkState::Disconnected);
+        }
+    }
+
+    pub(crate) fn enter(&mut self, state: LinkState) {
         if self.state != state && self.state != LinkState::Closed {
             self.state = state;
             self.events.push_back(LinkEvent::StateChanged(state));

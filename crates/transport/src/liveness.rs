@@ -67,6 +67,22 @@ impl Liveness {
         self.watch = None;
     }
 
+    /// The path may be gone: it is probed at once, without waiting for silence.
+    pub(crate) fn doubt(&mut self, now: Time) {
+        let patience = self.patience();
+        if let Some(watch) = &mut self.watch {
+            watch.heard = watch.heard.min(now.earlier_by(patience));
+            watch.next_probe = now;
+        }
+    }
+
+    /// The path is gone. Returns whether that is news.
+    pub(crate) fn lose(&mut self, now: Time) -> bool {
+        let Some(watch) = &mut self.watch else { return false };
+        watch.next_probe = now + OUTAGE_INTERVAL;
+        !std::mem::replace(&mut watch.lost, true)
+    }
+
     /// Takes in whether the link carries media.
     pub(crate) fn set_media(&mut self, media: bool) {
         if self.media == media {
@@ -179,6 +195,29 @@ mod tests {
         liveness.start(Time::ZERO);
         let due = run(&mut liveness, Time::ZERO, Time::from_millis(2_000));
         assert_eq!(due.iter().find(|(_, due)| *due == Due::Lost), Some(&(2_000, Due::Lost)));
+    }
+
+    #[test]
+    fn a_path_in_doubt_is_probed_at_once_and_has_the_usual_time_to_answer() {
+        let (mut liveness, start) = (Liveness::default(), Time::from_millis(10_000));
+        liveness.set_media(true);
+        liveness.start(start);
+        liveness.doubt(start);
+        let due = run(&mut liveness, start, start + Duration::from_millis(400));
+        assert_eq!(
+            due,
+            [(0, Due::Probe), (100, Due::Probe), (200, Due::Probe), (300, Due::Probe), (400, Due::Lost)]
+        );
+        assert!(liveness.heard(start + Duration::from_millis(450)));
+    }
+
+    #[test]
+    fn a_path_that_is_gone_is_lost_once_and_probed_on() {
+        let (mut liveness, start) = (Liveness::default(), Time::from_millis(10_000));
+        liveness.start(start);
+        assert!(liveness.lose(start) && !liveness.lose(start));
+        assert_eq!(run(&mut liveness, start, start + Duration::from_millis(300)), [(250, Due::Probe)]);
+        assert!(liveness.heard(start + Duration::from_millis(300)));
     }
 
     #[test]

@@ -103,6 +103,11 @@ impl<K> MdnsResolver<K> {
         })
     }
 
+    /// Asks on the interfaces of these addresses from the next socket on.
+    pub fn set_interfaces(&mut self, addresses: impl IntoIterator<Item = IpAddr>) {
+        self.interfaces = multicast_interfaces(addresses.into_iter());
+    }
+
     /// Asks for the address of `name`. The end comes as an event for `waiter`.
     pub fn resolve(&mut self, now: Time, name: &str, waiter: K) {
         let Some(name) = packet::normalize(name) else {

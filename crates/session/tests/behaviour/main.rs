@@ -2,6 +2,7 @@
 
 extern crate parlor_session as session;
 
+mod changing_network;
 mod channels;
 mod converging;
 mod data;
@@ -9,5 +10,6 @@ mod joining;
 mod negotiating;
 mod reconnecting;
 mod recovering;
+mod refreshing;
 mod resuming;
 mod support;

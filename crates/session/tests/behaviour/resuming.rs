@@ -10,7 +10,7 @@ use session::{Event, LinkState, PeerState, Resume, SessionState};
 use units::{LinkId, PeerId, Secret};
 
 /// A welcome with a token.
-fn resumable(own: &str, token: &str, resumed: bool) -> ServerFrame {
+pub fn resumable(own: &str, token: &str, resumed: bool) -> ServerFrame {
     let ServerFrame::Welcome(mut frame) = welcome(own, 1000) else { unreachable!() };
     frame.epoch = Some("e1".to_owned());
     frame.resume = Some(Secret::new(token));
@@ -22,12 +22,12 @@ fn can_resume(cursor: u64) -> ClientFrame {
     ClientFrame::Ping { request_id: None, cursor: Some(cursor) }
 }
 
-fn direct(from: &str, data: Value, cursor: u64) -> ServerFrame {
+pub fn direct(from: &str, data: Value, cursor: u64) -> ServerFrame {
     ServerFrame::Direct { from: from.to_owned(), data, from_metadata: None, cursor: Some(cursor) }
 }
 
 /// In the channel with a peer that is a published SDK, whose link is connected.
-fn connected() -> (Client, PeerId, LinkId) {
+pub fn connected() -> (Client, PeerId, LinkId) {
     let mut client = Client::new();
     client.join("room");
     let taken = client.frame(&resumable("me", "t1", false));
