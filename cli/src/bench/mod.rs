@@ -2,6 +2,7 @@
 
 mod crew;
 mod datachannel;
+mod links;
 mod machine;
 mod mesh;
 mod recovery;
