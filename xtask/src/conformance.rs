@@ -1,4 +1,4 @@
-//! `cargo xtask conformance`: the server against the published SDKs, in Chromium, in Node and in Python.
+//! `cargo xtask conformance`: the server and the engine against the published SDKs, in Chromium, in Node and in Python.
 
 use std::env;
 use std::fs;
@@ -17,7 +17,7 @@ const AT_ONCE: &str = "3";
 /// What to run.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub enum Checks<'a> {
-    /// All of the list F1–F29.
+    /// All of the list F1–F40 and the scenarios.
     All,
     /// The one of this name, such as `F2`.
     Only(&'a str),
@@ -57,7 +57,10 @@ pub fn run(checks: Checks) -> Result {
         report(&mut node, &folder.join("support/record.mjs"), &root().join("docs/soak.md"));
     }
     node.args(tests);
-    node.env("PARLOR_SERVER", target_dir().join("debug/parlor-server")).env("PARLOR_PYTHON", python);
+    let debug = target_dir().join("debug");
+    node.env("PARLOR_SERVER", debug.join("parlor-server"));
+    node.env("PARLOR_ENGINE", debug.join("parlor-conformance-engine"));
+    node.env("PARLOR_PYTHON", python);
     command::run(&mut node)
 }
 

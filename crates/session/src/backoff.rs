@@ -83,6 +83,18 @@ mod tests {
     }
 
     #[test]
+    fn delays_are_spread_evenly() {
+        let mut backoff = Backoff::new(ReconnectPolicy::default(), 11);
+        let mut tenths = [0; 10];
+        for _ in 0..10_000 {
+            backoff.reset();
+            let above_lowest = backoff.next_delay().unwrap() - Duration::from_millis(400);
+            tenths[(above_lowest.as_micros() / 20_001) as usize] += 1;
+        }
+        assert!(tenths.iter().all(|count| (900..1100).contains(count)), "{tenths:?}");
+    }
+
+    #[test]
     fn different_seeds_spread_and_equal_seeds_agree() {
         let delay = |seed| Backoff::new(ReconnectPolicy::default(), seed).next_delay();
         assert_eq!(delay(7), delay(7));

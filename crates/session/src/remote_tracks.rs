@@ -4,9 +4,12 @@
 //! * Outputs: events, each addition taken back exactly once.
 //! * State: the metadata entries, and the streams with their live tracks.
 //!
-//! Metadata is found by the m-section's msid track id, then by stream id and kind. It normally precedes the
-//! offer, so nothing waits for it: metadata that comes after its track applies to what is announced later, such
-//! as the stream's next track or everything after a new link.
+//! Metadata is found by the m-section's msid track id, then by stream id and kind. A browser that sends a track in an
+//! m-section that our offer began says another msid than its track's id, which is all that the JavaScript SDK names: so
+//! what is still unknown gets the oldest entry that names no stream and that no other track has claimed.
+//!
+//! Metadata normally precedes the offer, so nothing waits for it: metadata that comes after its track applies to what
+//! is announced later, such as the stream's next track or everything after a new link.
 
 use std::collections::VecDeque;
 
@@ -35,6 +38,8 @@ struct RemoteTrack {
     receiver: ReceiverId,
     stream: StreamId,
     msid: String,
+    /// The track id of its metadata's entry.
+    claimed: Option<String>,
 }
 
 #[derive(Debug)]
@@ -81,7 +86,8 @@ impl RemoteTracks {
             both => both,
         };
         let peer = self.peer;
-        let metadata = self.resolve(msid_stream, msid_track, kind).cloned();
+        let entry = self.resolve(msid_stream, msid_track, kind);
+        let (claimed, metadata) = entry.map(|entry| (entry.track_id.clone(), entry.metadata.clone())).unzip();
         let mut events = Vec::new();
         let stream = match self.tracks.iter().find(|track| track.msid == msid_stream) {
             Some(track) => track.stream,
@@ -93,7 +99,8 @@ impl RemoteTracks {
             }
         };
         let track = ids.track();
-        self.tracks.push(RemoteTrack { id: track, receiver, stream, msid: msid_stream.to_owned() });
+        let msid = msid_stream.to_owned();
+        self.tracks.push(RemoteTrack { id: track, receiver, stream, msid, claimed });
         events.push(Event::TrackAdded { peer, stream, track, kind, link, receiver, metadata });
         events
     }
@@ -118,7 +125,7 @@ impl RemoteTracks {
         receivers.into_iter().flat_map(|receiver| self.removed(receiver)).collect()
     }
 
-    fn resolve(&self, msid_stream: &str, msid_track: &str, kind: MediaKind) -> Option<&Map> {
+    fn resolve(&self, msid_stream: &str, msid_track: &str, kind: MediaKind) -> Option<&MetadataEntry> {
         let by_track = self.metadata.iter().find(|entry| entry.track_id == msid_track);
         let by_stream = || {
             self.metadata.iter().rev().find(|entry| {
@@ -126,7 +133,13 @@ impl RemoteTracks {
                     && entry.kind.as_deref() == Some(kind.as_str())
             })
         };
-        by_track.or_else(by_stream).map(|entry| &entry.metadata)
+        let by_exclusion = || {
+            self.metadata.iter().find(|entry| {
+                let claims = |track: &RemoteTrack| track.claimed.as_ref() == Some(&entry.track_id);
+                entry.stream_id.is_none() && !self.tracks.iter().any(claims)
+            })
+        };
+        by_track.or_else(by_stream).or_else(by_exclusion)
     }
 }
 
@@ -210,6 +223,22 @@ mod tests {
     }
 
     #[test]
+    fn tracks_of_unknown_msid_get_the_entries_that_nothing_else_claims_in_order() {
+        let mut fixture = Fixture::new();
+        for (track, word) in [("a", "camera"), ("v", "camera"), ("s", "screen")] {
+            fixture.tracks.set_metadata(entry(track, None, None, word));
+        }
+        fixture.tracks.set_metadata(entry("other", Some("elsewhere"), Some("video"), "named"));
+        assert_eq!(roles(&fixture.add(1, MediaKind::Audio, "cam", "a"))[0], Some(role("camera")));
+        assert_eq!(roles(&fixture.add(2, MediaKind::Video, "cam", "?1")), [Some(role("camera"))]);
+        assert_eq!(roles(&fixture.add(3, MediaKind::Video, "scr", "?2"))[0], Some(role("screen")));
+        assert_eq!(roles(&fixture.add(4, MediaKind::Video, "more", "?3")), [None, None]);
+        // What has gone claims nothing any more.
+        fixture.tracks.removed(ReceiverId::new(3));
+        assert_eq!(roles(&fixture.add(5, MediaKind::Video, "scr", "?4"))[0], Some(role("screen")));
+    }
+
+    #[test]
     fn cleared_metadata_is_forgotten_and_late_metadata_applies_to_what_comes_later() {
         let mut fixture = Fixture::new();
         fixture.tracks.set_metadata(entry("v", None, None, "old"));
@@ -224,7 +253,7 @@ mod tests {
     fn the_oldest_metadata_goes_when_there_is_too_much() {
         let mut fixture = Fixture::new();
         for index in 0..=MAX_TRACK_METADATA_PER_PEER {
-            fixture.tracks.set_metadata(entry(&format!("t{index}"), None, None, "x"));
+            fixture.tracks.set_metadata(entry(&format!("t{index}"), Some("elsewhere"), None, "x"));
         }
         assert_eq!(fixture.tracks.metadata.len(), MAX_TRACK_METADATA_PER_PEER);
         assert_eq!(roles(&fixture.add(1, MediaKind::Video, "cam", "t0"))[0], None);

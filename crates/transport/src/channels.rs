@@ -10,7 +10,7 @@ use rtc::shared::error::Error;
 use units::{ChannelOptions, LinkChannelId, Time};
 
 use crate::error::LinkError;
-use crate::event::LinkEvent;
+use crate::event::{LinkEvent, LinkState};
 use crate::link::Link;
 
 /// Most bytes that wait in a channel to be sent or acknowledged. A message that would go beyond is refused
@@ -180,6 +180,9 @@ impl Link {
     pub(crate) fn take_channel_event(&mut self, event: RTCDataChannelEvent) {
         match event {
             RTCDataChannelEvent::OnOpen(stack) => self.channel_opened(stack),
+            // A peer that closes its connection aborts SCTP first, and all channels end at once. That is the end of the
+            // link: a channel is not what it closed.
+            RTCDataChannelEvent::OnClose(_) if self.has_lost_sctp() => self.enter(LinkState::Closed),
             RTCDataChannelEvent::OnClose(stack) => {
                 if let Some(id) = self.channel_of(stack) {
                     self.end_channel(id);
@@ -196,6 +199,12 @@ impl Link {
             }
             _ => {}
         }
+    }
+
+    /// Returns whether SCTP was up and is not any more: nobody closes the reserved channel.
+    fn has_lost_sctp(&mut self) -> bool {
+        let reserved = self.pc.data_channel(RESERVED).map(|channel| channel.ready_state());
+        self.channels.up && reserved != Some(RTCDataChannelState::Open)
     }
 
     /// Takes a message of the stack.

@@ -433,7 +433,7 @@ impl Link {
         }
     }
 
-    fn enter(&mut self, state: LinkState) {
+    pub(crate) fn enter(&mut self, state: LinkState) {
         if self.state != state && self.state != LinkState::Closed {
             self.state = state;
             self.events.push_back(LinkEvent::StateChanged(state));

@@ -15,7 +15,7 @@ use crate::description::{Description, Direction, Format, Msid, SectionKind, Setu
 use crate::error::LinkError;
 use crate::event::LinkEvent;
 use crate::link::Link;
-use crate::translation::{Additions, DataPlace, for_stack, fresh_mid, outgoing};
+use crate::translation::{Additions, DataPlace, for_stack, outgoing};
 
 /// What both sides said about an m-section.
 #[derive(Debug, Clone)]
@@ -396,8 +396,13 @@ impl Link {
         if !self.has_channels() {
             return DataPlace::Nowhere;
         }
+        // A number, as browsers give: when they take back an offer with a data section for one that names it otherwise,
+        // Chromium cannot start SCTP any more.
         let taken = self.known_mids();
-        let mid = fresh_mid(|mid| taken.iter().any(|(known, _)| known == mid));
-        DataPlace::At(usize::MAX, mid)
+        let mut number = taken.len();
+        while taken.iter().any(|(known, _)| *known == number.to_string()) {
+            number += 1;
+        }
+        DataPlace::At(usize::MAX, number.to_string())
     }
 }

@@ -7,7 +7,7 @@ mod common;
 use std::time::Duration;
 
 use common::*;
-use parlor_transport::{LinkError, LinkEvent, MAX_BUFFERED};
+use parlor_transport::{LinkError, LinkEvent, LinkState, MAX_BUFFERED};
 use units::{ChannelOptions, LinkChannelId};
 
 fn opened(pair: &Pair, side: usize) -> Vec<(LinkChannelId, String, bool)> {
@@ -40,6 +40,31 @@ fn with_channel(delay: Duration, options: ChannelOptions) -> (Pair, [LinkChannel
     pair.run_until(Duration::from_secs(5), |pair| [A, B].iter().all(|&side| !opened(pair, side).is_empty()));
     let theirs = opened(&pair, B)[0].0;
     (pair, [ours, theirs])
+}
+
+#[test]
+fn a_peer_that_closes_its_link_closes_no_channel() {
+    let (mut pair, _) = with_channel(Duration::from_millis(10), ChannelOptions::default());
+    let now = pair.now;
+    pair.links[A].close(now);
+    let is_closed = |event: &LinkEvent| matches!(event, LinkEvent::StateChanged(LinkState::Closed));
+    pair.run_until(Duration::from_secs(1), |pair| pair.events[B].iter().any(is_closed));
+    let closes = pair.events[B].iter().filter(|event| matches!(event, LinkEvent::ChannelClosed { .. }));
+    assert_eq!(closes.count(), 0, "{:?}", pair.events[B]);
+}
+
+#[test]
+fn a_data_section_has_the_number_that_a_browser_would_give_it() {
+    for tracks in [0, 2] {
+        let mut pair = Pair::new(Duration::ZERO);
+        for id in [MICROPHONE, CAMERA].into_iter().take(tracks) {
+            pair.links[A].add_track(track(A, id)).unwrap();
+        }
+        pair.links[A].open_channel("chat", ChannelOptions::default()).unwrap();
+        let offer = pair.links[A].create_offer(pair.now, false).unwrap();
+        let mids: Vec<String> = sections(&offer).into_iter().map(|(_, mid, _)| mid).collect();
+        assert_eq!(mids, (0..=tracks).map(|number| number.to_string()).collect::<Vec<_>>());
+    }
 }
 
 #[test]

@@ -63,6 +63,13 @@ export class Chromium {
     return this.#pages.origin;
   }
 
+  /** Opens a page without a peer, for a connection that the test makes by hand. */
+  async page() {
+    const page = await this.#context.newPage();
+    await page.goto(`${this.#pages.origin}/`);
+    return page;
+  }
+
   /** Opens a page with a peer that has not joined yet; `options` are the SDK's. `token` answers for each connect. */
   async peer(name, { token, ...options }) {
     const page = await this.#context.newPage();
@@ -121,12 +128,17 @@ function payloads(frames) {
   return frames.map((it) => it.data);
 }
 
-/** Keeps the frames of a page's socket. */
+/** Keeps the frames of a page's sockets, by direction and all in the order in which the page handled them. */
 function watchWire(page) {
-  const wire = { sent: [], received: [] };
+  const wire = { sent: [], received: [], all: [] };
+  const note = (direction) => ({ payload }) => {
+    const frame = JSON.parse(payload);
+    wire[direction].push(frame);
+    wire.all.push({ direction, frame });
+  };
   page.on("websocket", (socket) => {
-    socket.on("framesent", ({ payload }) => wire.sent.push(JSON.parse(payload)));
-    socket.on("framereceived", ({ payload }) => wire.received.push(JSON.parse(payload)));
+    socket.on("framesent", note("sent"));
+    socket.on("framereceived", note("received"));
   });
   return wire;
 }
@@ -156,6 +168,22 @@ export class Tab {
     const { error, message } = await this.call("join", channel);
     if (error) throw new Error(`join: ${error}: ${message}`);
     return this.id();
+  }
+
+  /** Calls a function of the page's `window.conformance`. */
+  run(name, ...args) {
+    return this.page.evaluate(([it, values]) => window.conformance[it](...values), [name, args]);
+  }
+
+  /** Opens a data channel to a peer. */
+  async openChannel(peerId, label, options = {}) {
+    await this.run("openChannel", peerId, label, options);
+  }
+
+  /** Sends a text, or a buffer, on the channel of this label. */
+  sendOnChannel(peerId, label, message) {
+    const content = typeof message === "string" ? { text: message } : { bytes: message.toString("hex") };
+    return this.run("sendOnChannel", peerId, label, content);
   }
 
   state() {

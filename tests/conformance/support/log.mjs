@@ -56,8 +56,8 @@ export class Log {
   }
 
   #inShort(after) {
-    const words = this.events.slice(after).map(({ name, from, to, peer, error, code }) =>
-      [name, to && `${from}→${to}`, peer?.slice(0, 4), error, code].filter(Boolean).join(" "),
+    const words = this.events.slice(after).map(({ name, from, to, peer, label, error, code, message }) =>
+      [name, to && `${from}→${to}`, peer?.slice(0, 4), label, error, code, message].filter(Boolean).join(" "),
     );
     return words.length > 0 ? words.slice(-40).join(", ") : "nothing";
   }

@@ -45,6 +45,7 @@ pub const MANIFESTS: &[(&str, &[&str])] = &[
     // The command's benches and checks also look at a link and at pictures alone.
     ("parlor-cli", &["parlor", "parlor-server", "parlor-units", "parlor-transport", "parlor-media"]),
     ("parlor-c", &["parlor"]),
+    ("parlor-conformance-engine", &["parlor"]),
     ("parlor-fuzz", &["parlor-units", "parlor-protocol", "parlor-hub", "parlor-token"]),
     ("xtask", &[]),
 ];
