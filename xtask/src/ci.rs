@@ -37,7 +37,13 @@ const STEPS: &[Step] = &[
 /// Runs each bench as briefly as it can be, on an unoptimised build: that it works, not what it measures.
 fn bench_smoke() -> Result {
     workspace::build()?;
-    for bench in [["setup", "--runs", "2"], ["mesh", "--seconds", "1"]] {
+    let benches: [&[&str]; 4] = [
+        &["setup", "--runs", "2"],
+        &["mesh", "--seconds", "1"],
+        &["datachannel", "--seconds", "1", "--rounds", "1"],
+        &["soak", "--seconds", "10", "--sessions", "3"],
+    ];
+    for bench in benches {
         command::run(command::new(target_dir().join("debug/parlor")).arg("bench").args(bench))?;
     }
     Ok(())

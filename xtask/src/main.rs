@@ -15,6 +15,7 @@ mod python;
 mod rest;
 mod server;
 mod setup;
+mod soak;
 mod test;
 mod web;
 mod workspace;
@@ -42,7 +43,8 @@ cargo xtask <task>
                         tests the server with the published SDKs, one line for each check
   rest                  holds the REST interface against spec/openapi.json with schemathesis
   fuzz [--seconds N]    runs each fuzz target for a while (nightly Rust)
-  soak                  those of these tests that take minutes, at full length; writes docs/soak.md
+  soak                  what takes too long for CI: conformance at full length, an hour of coming and going, ten minutes
+                        without the server; writes docs/soak.md
   install --prefix P [--destdir D] [--profile NAME]
                         builds libparlor and installs it with its headers and package files
   server [--out DIR]    builds parlor-server as one static binary into DIR (target/container) and prints its size
@@ -77,7 +79,7 @@ fn run(arguments: &[&str]) -> Result {
         ["rest"] => rest::test(),
         ["fuzz"] => fuzz::run(fuzz::BRIEFLY),
         ["fuzz", "--seconds", seconds] => fuzz::run(seconds),
-        ["soak"] => conformance::run(Checks::Soak),
+        ["soak"] => soak::run(),
         ["install", options @ ..] => install::run(&Destination::parse(options)?),
         ["server"] => server::run(&project::target_dir().join("container")),
         ["server", "--out", folder] => server::run(Path::new(folder)),

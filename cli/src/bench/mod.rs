@@ -2,11 +2,13 @@
 
 mod crew;
 mod datachannel;
+mod links;
 mod machine;
 mod mesh;
 mod recovery;
 mod server;
 mod setup;
+mod soak;
 
 use clap::{Args, Subcommand};
 use parlor::api::{Error, Result, Status};
@@ -37,6 +39,8 @@ enum Bench {
     /// One of the two sessions of `recovery`.
     #[command(hide = true)]
     RecoveryPeer(recovery::PeerArgs),
+    /// Sessions that come and go at random for a long time: memory, files and threads of the process.
+    Soak(soak::SoakArgs),
     /// The sending process of `mesh`.
     #[command(hide = true)]
     Sender(crew::CrewArgs),
@@ -63,6 +67,7 @@ pub fn run(arguments: &BenchArgs) -> Result<bool> {
         Bench::Server(arguments) => server::run(arguments),
         Bench::Recovery(arguments) => recovery::run(arguments),
         Bench::RecoveryPeer(arguments) => recovery::peer(arguments),
+        Bench::Soak(arguments) => soak::run(arguments),
         Bench::Sender(arguments) => crew::send(arguments),
         Bench::Receivers(arguments) => crew::receive(arguments),
     }?;

@@ -15,7 +15,7 @@ use clap::Args;
 use parlor::api::{Error, Result, Status};
 use serde_json::{Map, Value, json};
 
-use super::{OutputArgs, machine, print, tenth};
+use super::{OutputArgs, links, machine, print, tenth};
 
 /// The sizes of messages, in bytes, with what their rows are called.
 const SIZES: [(usize, &str); 3] =
@@ -23,6 +23,9 @@ const SIZES: [(usize, &str); 3] =
 
 /// How long a channel runs before it is measured, so that its congestion window is open.
 const WARM_UP: Duration = Duration::from_secs(1);
+
+/// How many connections stand idle while their memory is looked at: both ends of half as many pairs.
+const IDLE_CONNECTIONS: usize = 200;
 
 /// How long a connection may take.
 const CONNECT_BOUND: Duration = Duration::from_secs(20);
@@ -87,9 +90,23 @@ pub fn run(arguments: &DataChannelArgs) -> Result<()> {
             .concat();
         rounds.push(rows);
     }
-    let rows: Vec<_> = (0..rounds[0].len()).map(|index| median(&rounds, index)).collect();
+    let mut rows: Vec<_> = (0..rounds[0].len()).map(|index| median(&rounds, index)).collect();
+    rows.push(idle()?);
     print("datachannel", &rows, ratios(&rows), arguments.output);
     Ok(())
+}
+
+/// What an idle connection with an open channel takes: the link alone, as a session has one to each peer.
+fn idle() -> Result<Value> {
+    let mut driver = links::Driver::new()?;
+    // What the first ones take is taken once.
+    let mut pairs = vec![driver.connect()?.0, driver.connect()?.0];
+    let before = machine::resident_kib(std::process::id());
+    for _ in 0..IDLE_CONNECTIONS / 2 {
+        pairs.push(driver.connect()?.0);
+    }
+    let kib = (machine::resident_kib(std::process::id()) - before) / IDLE_CONNECTIONS as f64;
+    Ok(json!({ "what": "idle_connection", "implementation": "parlor", "rss_kib": tenth(kib) }))
 }
 
 fn measure<P: Pair>(time: Duration) -> Result<Vec<Value>> {
