@@ -33,7 +33,8 @@ const WATCHERS = {
 };
 
 /**
- * The lines of a step: about the session, and about the other peer, in the order of each. Three things differ on purpose:
+ * The lines of a step: about the session, about the connection to the other peer, and about that peer otherwise, in the
+ * order of each. (The SDK tells of a stream now before and now after the connection's first change.) Three things differ on purpose:
  * the engine takes each stream back that it announced, also when the connection ends or is replaced; it does not replace a
  * connection that was never used; and its session can join again after leaving, so its end is `idle`.
  */
@@ -45,13 +46,14 @@ function trace(events) {
     !name ||
     (name === "remote stream-removed" && index < ends) ||
     (name === "remote connection-reset" && !isUsed);
-  const lines = { session: [], peer: [] };
+  const lines = { session: [], connection: [], peer: [] };
   for (const [index, { from, to, kind, data }] of events.entries()) {
     const name = names[index];
     if (differs(name, index)) continue;
     const state = from === "leaving" && to === "idle" ? "closed" : to;
     const words = [name, from, state, name === "data" ? kind : undefined, data].filter((it) => it !== undefined);
-    lines[/^(remote|peer-|data)/.test(name) ? "peer" : "session"].push(words.join(" "));
+    const about = /^(remote|peer-|data)/.test(name) ? "peer" : "session";
+    lines[name === "remote state-change" ? "connection" : about].push(words.join(" "));
   }
   return lines;
 }
