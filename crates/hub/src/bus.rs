@@ -361,6 +361,7 @@ impl Hub {
         if let Some(connection) = own {
             self.close(now, connection, CloseCode::ADMIN_DISCONNECT, "superseded");
         }
+        self.yield_session(app, peer, stamp);
     }
 
     fn remote_joined(&mut self, node: NodeId, join: RemoteJoin) {

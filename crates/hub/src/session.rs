@@ -19,6 +19,7 @@ use std::time::Duration;
 use protocol::ServerFrame;
 use units::Time;
 
+use crate::bus::Stamp;
 use crate::hub::{Hub, Timer};
 use crate::io::{AppId, ConnectionId};
 use crate::outbox::About;
@@ -65,6 +66,8 @@ pub enum Resume {
 pub(crate) struct Session {
     /// The newest socket: only its token is good.
     generation: ConnectionId,
+    /// When that began, comparable between hubs.
+    stamp: Stamp,
     /// When the socket broke, while there is no other.
     broke: Option<Time>,
     directs: Directs,
@@ -73,8 +76,8 @@ pub(crate) struct Session {
 }
 
 impl Session {
-    fn new(generation: ConnectionId) -> Self {
-        Self { generation, broke: None, directs: Directs::default(), trim: None }
+    fn new(generation: ConnectionId, stamp: Stamp) -> Self {
+        Self { generation, stamp, broke: None, directs: Directs::default(), trim: None }
     }
 }
 
@@ -212,6 +215,7 @@ impl Hub {
             self.end_session(app, peer);
             return;
         };
+        let Some(stamp) = self.connections.get(&connection).map(|state| state.stamp) else { return };
         let known = self.take_session(app, peer);
         let mut session = match (resume, known) {
             (Resume::Session { cursor }, Some(mut session)) => {
@@ -220,12 +224,12 @@ impl Hub {
             }
             _ => {
                 self.adopted.insert((app, Arc::clone(peer)));
-                let mut session = Session::new(connection);
+                let mut session = Session::new(connection, stamp);
                 session.directs.is_lossy = true;
                 session
             }
         };
-        session.generation = connection;
+        (session.generation, session.stamp) = (connection, stamp);
         self.apps.entry(app).or_default().sessions.insert(Arc::clone(peer), session);
         self.arm_trim(app, peer);
         self.flush_directs(app, peer);
@@ -291,9 +295,9 @@ impl Hub {
     /// Takes in that a client can resume and what it has read.
     pub(crate) fn confirm(&mut self, connection: ConnectionId, cursor: u64) {
         let Some(state) = self.connections.get(&connection) else { return };
-        let (app, peer) = (state.app, Arc::clone(&state.identity.peer));
+        let (app, peer, stamp) = (state.app, Arc::clone(&state.identity.peer), state.stamp);
         let sessions = &mut self.apps.entry(app).or_default().sessions;
-        let session = sessions.entry(Arc::clone(&peer)).or_insert_with(|| Session::new(connection));
+        let session = sessions.entry(Arc::clone(&peer)).or_insert_with(|| Session::new(connection, stamp));
         session.directs.confirm(cursor);
         self.arm_trim(app, &peer);
     }
@@ -340,6 +344,14 @@ impl Hub {
         self.absent += 1;
         if self.absent > MAX_ABSENT {
             self.end_session(app, &peer);
+        }
+    }
+
+    /// Ends the session of a peer that has a newer connection at another hub: what is sent to it goes there.
+    pub(crate) fn yield_session(&mut self, app: AppId, peer: &str, stamp: Stamp) {
+        if self.session_mut(app, peer).is_some_and(|(_, session)| session.stamp < stamp) {
+            self.end_session(app, peer);
+            self.drop_empty_app(app);
         }
     }
 

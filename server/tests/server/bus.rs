@@ -93,15 +93,27 @@ async fn who_comes_back_at_the_other_server_keeps_its_id() {
     ann.subscribe("demo").await;
     let (mut bob, roster) = Client::join(there, "demo").await;
     until_joined(&mut bob, &roster, &first.peer_id).await;
+    let (mut cat, roster) = Client::join(here, "demo").await;
+    until_joined(&mut cat, &roster, &bob.id).await;
+    until_joined(&mut bob, &[], &cat.id).await;
     drop(ann);
     let (mut ann, second) = resumable(&there.url(), &query("pk_dev", Some(&first), 0)).await;
     assert_eq!((&second.peer_id, second.resumed), (&first.peer_id, false));
-    assert_eq!(ann.subscribe("demo").await, [bob.id.as_str()]);
-    bob.until_left(&first.peer_id).await;
-    until_joined(&mut bob, &[], &first.peer_id).await;
-    ann.send(&bob.id, json!("back"), "sent").await;
-    assert_eq!(ann.next_frame().await, ack("sent"));
-    assert!(matches!(bob.next_frame().await, ServerFrame::Direct { .. }));
+    assert_eq!(ann.subscribe("demo").await.len(), 2);
+    for (peer, number) in [(&mut bob, 1), (&mut cat, 2)] {
+        peer.until_left(&first.peer_id).await;
+        until_joined(peer, &[], &first.peer_id).await;
+        ann.send(&peer.id, json!("back"), "sent").await;
+        assert_eq!(ann.next_frame().await, ack("sent"));
+        assert!(matches!(peer.next_frame().await, ServerFrame::Direct { .. }));
+        // And the other way, although the server where it was would have kept this for it.
+        peer.send(&first.peer_id, json!(number), "sent").await;
+        assert_eq!(peer.next_frame().await, ack("sent"));
+        match ann.next_frame().await {
+            ServerFrame::Direct { data, .. } => assert_eq!(data, json!(number)),
+            other => panic!("{other:?}"),
+        }
+    }
 }
 
 #[tokio::test]

@@ -245,7 +245,9 @@ impl Simulation {
             }
         }
         let Some(Absent { hub, claim, session }) = self.absent.remove(peer) else { return };
-        if let Some(resume @ Resume::Session { .. }) = self.hubs[hub].resumption(self.now, APP, &claim) {
+        // Another hub does not know the session and keeps the id, as after a restart.
+        let hub = if self.dice.chance(20) { self.dice.below(self.hubs.len()) } else { hub };
+        if let Some(resume) = self.hubs[hub].resumption(self.now, APP, &claim) {
             self.connect(peer, hub, Some((resume, session)), true);
         }
     }
