@@ -11,6 +11,11 @@ mod report;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
+use tracing_subscriber::filter::{EnvFilter, FilterFn, LevelFilter};
+use tracing_subscriber::fmt;
+use tracing_subscriber::layer::{Layer as _, SubscriberExt as _};
+use tracing_subscriber::registry::Registry;
+use tracing_subscriber::util::SubscriberInitExt as _;
 
 /// Parlor: name a channel, add your streams, join.
 #[derive(Parser)]
@@ -59,10 +64,11 @@ fn main() -> ExitCode {
     }
 }
 
-/// Logs to standard error what `RUST_LOG` asks for, and nothing else.
+/// Logs to standard error what `RUST_LOG` asks for, and nothing else. Libraries are heard from `warn` up only: further
+/// down some write what passes through them, tokens included.
 fn log_to_stderr() {
-    tracing_subscriber::fmt()
-        .with_env_filter(tracing_subscriber::EnvFilter::from_default_env())
-        .with_writer(std::io::stderr)
-        .init();
+    let is_ours_or_grave =
+        FilterFn::new(|it| *it.level() <= LevelFilter::WARN || it.target().starts_with("parlor"));
+    let lines = fmt::layer().with_writer(std::io::stderr).with_filter(is_ours_or_grave);
+    Registry::default().with(lines).with(EnvFilter::from_default_env()).init();
 }

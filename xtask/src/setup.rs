@@ -46,6 +46,7 @@ const PACKAGES: &[Package] = &[
     package("chromium", Sign::Program("chromium"), "tests calls with a browser", For::Testing),
     package("postgresql", Sign::Program("pg_ctlcluster"), "tests keys in PostgreSQL", For::Testing),
     package("python3-venv", Sign::PythonModule("ensurepip"), "tests with the Python SDK", For::Testing),
+    package("iproute2", Sign::Program("ip"), "tests calls whose network fails", For::Testing),
     package("clang", Sign::Program("clang"), "the header's second compiler", For::Testing),
     package("valgrind", Sign::Program("valgrind"), "checks the C library's memory", For::Testing),
     package("binutils", Sign::Program("nm"), "lists the C library's symbols", For::Testing),

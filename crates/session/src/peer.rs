@@ -517,7 +517,9 @@ impl Peer {
             LinkState::Connecting if self.state == PeerState::Reconnecting => return,
             LinkState::Connecting => PeerState::Connecting,
             LinkState::Connected => PeerState::Connected,
-            LinkState::Disconnected | LinkState::Failed | LinkState::Closed => PeerState::Reconnecting,
+            LinkState::Disconnected | LinkState::Failed => PeerState::Reconnecting,
+            // A peer that leaves closes its link before the server says so; otherwise the link will be replaced.
+            LinkState::Closed => return,
         };
         self.show(context, state);
     }

@@ -4,15 +4,16 @@ import { KEY } from "./server.mjs";
 const BINARY = process.env.PARLOR_ENGINE;
 
 /**
- * Starts a session of the engine in a process of its own. `options` are those of its `create` command; `token` answers
- * each time that it needs one. `env` goes to the process.
+ * Starts a session of the engine in a process of its own. `options` are those of its `create` command; a `token` that is
+ * a function answers each time that the session needs one. `env` goes to the process.
  */
 export async function enginePeer(t, name, { token, env = {}, ...options }) {
   if (!BINARY) throw new Error("PARLOR_ENGINE must name the engine's program; `cargo xtask conformance` does that");
   const peer = new EnginePeer(name, BINARY, [], env);
   t.after(() => peer.end());
-  if (token) peer.answerTokens(token);
-  const credential = token || options.token ? {} : { key: KEY };
+  if (typeof token === "function") peer.answerTokens(token);
+  const fixed = token ? { token } : { key: KEY };
+  const credential = typeof token === "function" ? {} : fixed;
   await peer.demand({ call: "create", ...credential, ...options });
   return peer;
 }

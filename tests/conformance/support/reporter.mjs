@@ -1,4 +1,4 @@
-// Prints each test as it ends and, at the end, one line for each check of the list F1–F29.
+// Prints each test as it ends and, at the end, one line for each check of the list F1–F40, and one for the scenarios.
 
 export default async function* report(events) {
   const checks = new Map();
@@ -12,7 +12,7 @@ export default async function* report(events) {
     yield `${failure ? "FAIL" : "ok  "} ${data.name} (${seconds} s)\n`;
     if (failure) yield `     ${failure}\n`;
     const number = /^f(\d\d) /.exec(data.name)?.[1];
-    const check = number ? `F${Number(number)}` : data.name;
+    const check = number ? `F${Number(number)}` : data.name.split(" ")[0];
     const seen = checks.get(check) ?? { seconds: 0, tests: 0, failures: [] };
     checks.set(check, {
       seconds: seen.seconds + data.details.duration_ms / 1000,

@@ -15,13 +15,14 @@ use command::Command;
 use parlor::api::{Error, Status};
 use peer::Peer;
 use serde_json::json;
+use tracing_subscriber::filter::{EnvFilter, FilterFn, LevelFilter};
+use tracing_subscriber::fmt;
+use tracing_subscriber::layer::{Layer as _, SubscriberExt as _};
+use tracing_subscriber::registry::Registry;
+use tracing_subscriber::util::SubscriberInitExt as _;
 
 fn main() -> io::Result<()> {
-    tracing_subscriber::fmt()
-        .with_env_filter(tracing_subscriber::EnvFilter::from_default_env())
-        .with_writer(io::stderr)
-        .with_ansi(false)
-        .init();
+    log_to_stderr();
     let mut peer = Peer::default();
     for line in io::stdin().lock().lines() {
         let Command { id, call } = serde_json::from_str(&line?).map_err(io::Error::other)?;
@@ -33,6 +34,14 @@ fn main() -> io::Result<()> {
     }
     peer.end();
     Ok(())
+}
+
+/// Logs what `RUST_LOG` asks for, of libraries from `warn` up only: further down some write what passes through them.
+fn log_to_stderr() {
+    let is_ours_or_grave =
+        FilterFn::new(|it| *it.level() <= LevelFilter::WARN || it.target().starts_with("parlor"));
+    let lines = fmt::layer().with_writer(io::stderr).with_ansi(false).with_filter(is_ours_or_grave);
+    Registry::default().with(lines).with(EnvFilter::from_default_env()).init();
 }
 
 /// Returns a status as the protocol spells codes, such as `invalid_argument`.
