@@ -1,10 +1,14 @@
 # One-liners over `cargo xtask`, which says what else there is: `cargo xtask help`.
 
-.PHONY: demo test soak setup lint header web install clean
+.PHONY: demo test sim soak setup lint header web install clean
 
 demo:        ; cargo xtask demo
 test:        ; cargo xtask test
 soak:        ; cargo xtask soak
+
+SEEDS ?= 0..500
+sim:         ; cargo xtask sim $(SEEDS)
+
 setup:       ; cargo xtask setup
 lint:        ; cargo xtask lint
 header:      ; cargo xtask header

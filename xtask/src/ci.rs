@@ -6,7 +6,7 @@ use crate::conformance::Checks;
 use crate::project::target_dir;
 use crate::setup::For;
 use crate::{
-    Result, boundaries, c_library, command, conformance, fuzz, header, lint, rest, setup, workspace,
+    Result, boundaries, c_library, command, conformance, fuzz, header, lint, rest, setup, sim, workspace,
 };
 
 struct Step {
@@ -25,6 +25,7 @@ const STEPS: &[Step] = &[
     Step { name: "licences", run: lint::licences },
     // The README's own command; it includes the C tests and the web page in Chromium.
     Step { name: "test", run: || command::run(command::new("make").arg("test")) },
+    Step { name: "simulation", run: || sim::check(sim::BRIEFLY) },
     Step { name: "rest", run: rest::test },
     Step { name: "conformance", run: || conformance::run(Checks::All) },
     Step { name: "fuzz", run: || fuzz::run(fuzz::BRIEFLY) },

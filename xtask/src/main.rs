@@ -15,6 +15,7 @@ mod python;
 mod rest;
 mod server;
 mod setup;
+mod sim;
 mod soak;
 mod test;
 mod web;
@@ -43,6 +44,7 @@ cargo xtask <task>
                         tests the server with the published SDKs, one line for each check
   rest                  holds the REST interface against spec/openapi.json with schemathesis
   fuzz [--seconds N]    runs each fuzz target for a while (nightly Rust)
+  sim A..B              simulates the calls of these seeds, in which things go wrong; adds a line to docs/sim-ledger.md
   soak                  what takes too long for CI: conformance at full length, an hour of coming and going, ten minutes
                         without the server; writes docs/soak.md
   install --prefix P [--destdir D] [--profile NAME]
@@ -79,6 +81,7 @@ fn run(arguments: &[&str]) -> Result {
         ["rest"] => rest::test(),
         ["fuzz"] => fuzz::run(fuzz::BRIEFLY),
         ["fuzz", "--seconds", seconds] => fuzz::run(seconds),
+        ["sim", seeds] => sim::run(seeds),
         ["soak"] => soak::run(),
         ["install", options @ ..] => install::run(&Destination::parse(options)?),
         ["server"] => server::run(&project::target_dir().join("container")),

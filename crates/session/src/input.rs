@@ -235,6 +235,6 @@ pub enum LinkState {
     Disconnected,
     /// No path was found in time, though the search goes on.
     Failed,
-    /// Closed by either side.
+    /// Closed by either side, or of no use any more; only another link helps.
     Closed,
 }

@@ -12,7 +12,7 @@
 mod commands;
 mod server;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 
 use protocol::ice::IceServer;
 use protocol::{ClientFrame, ErrorCode, Map};
@@ -43,6 +43,9 @@ pub struct Session {
     by_wire_id: BTreeMap<String, PeerId>,
     include_sender_metadata: bool,
     extra_ice_servers: Vec<IceServer>,
+    /// Our own ids, the newest first: the server may take a connection that died for alive, and then shows us to
+    /// ourselves under an earlier one.
+    own_ids: VecDeque<String>,
     /// Whether our own id changed since we were last in the channel.
     own_id_changed: bool,
     /// Whether the server kept our place since we were last in the channel, and every message for us.
@@ -107,6 +110,7 @@ impl Session {
                 caps,
             },
             extra_ice_servers: config.extra_ice_servers,
+            own_ids: VecDeque::new(),
             own_id_changed: false,
             resumed: false,
             kept: Vec::new(),

@@ -1,23 +1,41 @@
 //! What the shell does for a link: carries commands out, translates results, sends and counts media.
 
-use std::collections::BTreeMap;
-use std::net::SocketAddr;
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::{IpAddr, SocketAddr};
 
 use protocol::peer::{IceCandidate, SdpKind};
 use session::{LinkCommand, LinkEvent, LinkState};
 use transport::{Link, LinkConfig, LinkError, LocalCandidate, RtpPayload};
 use units::{ChannelId, Codec, LinkChannelId, ReceiverId, Time, TrackId};
 
+use crate::node::NodeId;
+
 /// A link with its only socket.
 pub(crate) struct NodeLink {
     pub(crate) address: SocketAddr,
-    pub(crate) link: Link,
+    /// Who is at the other end.
+    pub(crate) remote: Option<NodeId>,
+    link: Link,
+    /// When the link is due, unless it must be asked again.
+    due: Option<Option<Time>>,
+    pub(crate) offers: Offers,
     /// What to send of each track, as negotiated.
     sending: BTreeMap<TrackId, Codec>,
     /// The remote tracks.
     pub(crate) receiving: BTreeMap<ReceiverId, TrackId>,
     /// The data channels that are open or asked for.
     pub(crate) channels: BTreeMap<LinkChannelId, ChannelId>,
+    /// Those that are open.
+    open: BTreeSet<LinkChannelId>,
+}
+
+/// The offers of a link, as far as they show who gave way to whom.
+#[derive(Debug, Default)]
+pub(crate) struct Offers {
+    /// Our offer that waits for its answer.
+    pub(crate) open: Option<String>,
+    /// Our offer that was given up last, and the one that it was given up for.
+    pub(crate) yielded: Option<(String, String)>,
 }
 
 /// What came out of a link.
@@ -28,22 +46,68 @@ pub(crate) enum FromLink {
 }
 
 impl NodeLink {
-    pub(crate) fn open(now: Time, config: &LinkConfig, address: SocketAddr) -> Self {
-        let mut link = Link::new(now, config).expect("the stack takes the default configuration");
-        link.add_local_candidate(LocalCandidate::Host { addr: address })
-            .expect("one candidate is not too many");
-        link.end_of_local_candidates();
-        Self {
+    /// Opens a link as the shell does: with its host candidate, and what a STUN server says of it.
+    pub(crate) fn open(
+        now: Time,
+        config: &LinkConfig,
+        address: SocketAddr,
+        reflexive: Option<SocketAddr>,
+        remote: Option<NodeId>,
+    ) -> Self {
+        let link = Link::new(now, config).expect("the stack takes the default configuration");
+        let mut this = Self {
             address,
+            remote,
             link,
+            due: None,
+            offers: Offers::default(),
             sending: BTreeMap::new(),
             receiving: BTreeMap::new(),
             channels: BTreeMap::new(),
+            open: BTreeSet::new(),
+        };
+        this.add_candidates(reflexive);
+        this.link.end_of_local_candidates();
+        this
+    }
+
+    /// Moves the socket to another address of the host.
+    pub(crate) fn rebind(&mut self, now: Time, address: IpAddr, reflexive: Option<SocketAddr>) {
+        let closed = self.address;
+        self.address.set_ip(address);
+        self.add_candidates(reflexive);
+        self.stack().remove_local_address(now, closed);
+        self.stack().network_changed(now);
+    }
+
+    fn add_candidates(&mut self, reflexive: Option<SocketAddr>) {
+        let base = self.address;
+        let host = LocalCandidate::Host { addr: base };
+        let reflexive = reflexive.map(|addr| LocalCandidate::ServerReflexive { addr, base });
+        for candidate in [Some(host), reflexive].into_iter().flatten() {
+            self.stack().add_local_candidate(candidate).expect("a few candidates are not too many");
         }
+    }
+
+    /// Returns the link itself, which may be due at another time afterwards.
+    pub(crate) fn stack(&mut self) -> &mut Link {
+        self.due = None;
+        &mut self.link
+    }
+
+    /// Returns when the link is due.
+    pub(crate) fn due(&mut self) -> Option<Time> {
+        *self.due.get_or_insert_with(|| self.link.poll_timeout())
+    }
+
+    /// Takes the next datagram that the link sends.
+    pub(crate) fn poll_transmit(&mut self) -> Option<transport::Transmit> {
+        self.link.poll_transmit()
     }
 
     /// Carries a command out; returns the result that it has at once.
     pub(crate) fn command(&mut self, now: Time, command: LinkCommand) -> Option<LinkEvent> {
+        self.due = None;
         match command {
             LinkCommand::Open { .. } => None,
             LinkCommand::AddTrack { track, msid, .. } => {
@@ -64,15 +128,23 @@ impl NodeLink {
             }
             LinkCommand::CreateOffer { negotiation, ice_restart } => {
                 let outcome = self.link.create_offer(now, ice_restart);
+                self.offers.open = outcome.as_ref().ok().cloned();
                 Some(described(negotiation, SdpKind::Offer, outcome))
             }
             LinkCommand::AcceptOffer { negotiation, sdp } => {
                 let outcome = self.link.accept_offer(now, &sdp);
+                // Whether or not it can be answered, ours is rolled back.
+                if let Some(ours) = self.offers.open.take() {
+                    self.offers.yielded = Some((ours, sdp));
+                }
                 Some(described(negotiation, SdpKind::Answer, outcome))
             }
             LinkCommand::AcceptAnswer { negotiation, sdp } => {
                 Some(match self.link.accept_answer(now, &sdp) {
-                    Ok(()) => LinkEvent::AnswerAccepted { negotiation },
+                    Ok(()) => {
+                        self.offers.open = None;
+                        LinkEvent::AnswerAccepted { negotiation }
+                    }
                     Err(error) => failed(negotiation, &error),
                 })
             }
@@ -145,21 +217,25 @@ impl NodeLink {
                 | Said::UfragChanged
                 | Said::KeyframeRequested { .. }
                 | Said::ChannelWritable { .. } => continue,
-                Said::ChannelOpened { channel: carrier, label, incoming: true } => {
-                    LinkEvent::ChannelReceived { carrier, label }
+                Said::ChannelOpened { channel: carrier, label, incoming } => {
+                    self.open.insert(carrier);
+                    match self.channels.get(&carrier) {
+                        _ if incoming => LinkEvent::ChannelReceived { carrier, label },
+                        Some(&channel) => LinkEvent::ChannelOpened { channel },
+                        None => continue,
+                    }
                 }
-                Said::ChannelOpened { channel: carrier, .. } => match self.channels.get(&carrier) {
-                    Some(&channel) => LinkEvent::ChannelOpened { channel },
-                    None => continue,
-                },
                 Said::ChannelMessage { channel: carrier, data, .. } => match self.channels.get(&carrier) {
                     Some(&channel) => return Some(FromLink::Message { channel, data }),
                     None => continue,
                 },
-                Said::ChannelClosed { channel: carrier } => match self.channels.remove(&carrier) {
-                    Some(channel) => LinkEvent::ChannelClosed { channel },
-                    None => continue,
-                },
+                Said::ChannelClosed { channel: carrier } => {
+                    self.open.remove(&carrier);
+                    match self.channels.remove(&carrier) {
+                        Some(channel) => LinkEvent::ChannelClosed { channel },
+                        None => continue,
+                    }
+                }
             };
             return Some(FromLink::Event(event));
         }
@@ -171,8 +247,14 @@ impl NodeLink {
         self.channels.iter().find(|(_, known)| **known == channel).map(|(carrier, _)| *carrier)
     }
 
+    /// Returns whether a data channel is open.
+    pub(crate) fn is_open(&self, channel: ChannelId) -> bool {
+        self.open.iter().any(|carrier| self.channels.get(carrier) == Some(&channel))
+    }
+
     /// Sends one packet of each track that can be sent; `make` gives its content.
     pub(crate) fn send_media(&mut self, now: Time, mut make: impl FnMut(TrackId) -> bytes::Bytes) {
+        self.due = None;
         for (track, codec) in &self.sending {
             let timestamp = now.as_micros() * u64::from(codec.clock_rate()) / 1_000_000;
             let payload = RtpPayload { timestamp: timestamp as u32, marker: true, payload: make(*track) };

@@ -1,9 +1,10 @@
 //! One participant of a world: a session with its links, and what the world wants to know of it.
 
 use std::collections::BTreeMap;
+use std::net::IpAddr;
 
 use hub::ConnectionId;
-use session::{Event, Session};
+use session::{Event, PeerState, Session};
 use transport::LinkConfig;
 use units::{ChannelId, LinkId, MediaKind, PeerId, StreamId, Time, TrackId};
 
@@ -52,6 +53,14 @@ pub(crate) struct RemoteTrack {
 pub(crate) struct Node {
     pub(crate) session: Session,
     pub(crate) name: String,
+    /// Its address now; the first one is what the network calls it by.
+    pub(crate) address: IpAddr,
+    pub(crate) home: IpAddr,
+    /// How often its address changed.
+    pub(crate) moves: u8,
+    pub(crate) muted: bool,
+    /// When its session or one of its links is due.
+    pub(crate) due: Option<Time>,
     /// Whether every connect gets another peer id, as with a publishable key.
     pub(crate) fresh_ids: bool,
     pub(crate) connects: u64,
@@ -63,16 +72,44 @@ pub(crate) struct Node {
     pub(crate) links: BTreeMap<LinkId, NodeLink>,
     pub(crate) next_port: u16,
     pub(crate) peers: BTreeMap<PeerId, String>,
+    pub(crate) peer_states: BTreeMap<PeerId, PeerState>,
     pub(crate) streams: BTreeMap<StreamId, (PeerId, String)>,
     pub(crate) tracks: BTreeMap<TrackId, RemoteTrack>,
+    /// The data channels that are open, with their peers.
+    pub(crate) channels: BTreeMap<ChannelId, (PeerId, String)>,
     pub(crate) packets_sent: u64,
+    pub(crate) sent: BTreeMap<Flow, u64>,
     pub(crate) received: BTreeMap<Flow, u64>,
     /// What came on data channels.
     pub(crate) messages: Vec<(ChannelId, bytes::Bytes)>,
     pub(crate) events: Vec<Stamped>,
+    /// What its earlier lives said, each of which ended in a crash.
+    pub(crate) lives: Vec<Vec<Stamped>>,
 }
 
 impl Node {
+    /// Starts over with another session, as a process that crashed.
+    pub(crate) fn crash(&mut self, session: Session) {
+        self.session = session;
+        self.connection = None;
+        self.closing = None;
+        self.due = None;
+        self.links.clear();
+        self.peers.clear();
+        self.peer_states.clear();
+        self.streams.clear();
+        self.tracks.clear();
+        self.channels.clear();
+        self.messages.clear();
+        self.lives.push(std::mem::take(&mut self.events));
+    }
+
+    /// Notes when the session or one of its links is due.
+    pub(crate) fn find_due(&mut self) {
+        let links = self.links.values_mut().filter_map(NodeLink::due);
+        self.due = self.session.poll_timeout().into_iter().chain(links).min();
+    }
+
     /// Takes an event up into the world's view.
     pub(crate) fn record(&mut self, at: Time, event: Event) {
         match &event {
@@ -81,6 +118,10 @@ impl Node {
             }
             Event::PeerLeft { peer } => {
                 self.peers.remove(peer);
+                self.peer_states.remove(peer);
+            }
+            Event::PeerStateChanged { peer, to, .. } => {
+                self.peer_states.insert(*peer, *to);
             }
             Event::StreamAdded { peer, stream, msid, .. } => {
                 self.streams.insert(*stream, (*peer, msid.clone()));
@@ -94,10 +135,16 @@ impl Node {
                     link.receiving.insert(*receiver, *track);
                 }
             }
-            Event::ChannelOpened { channel, received: Some((link, carrier)), .. } => {
-                if let Some(link) = self.links.get_mut(link) {
+            Event::ChannelOpened { peer, channel, label, received } => {
+                self.channels.insert(*channel, (*peer, label.clone()));
+                if let Some((link, carrier)) = received
+                    && let Some(link) = self.links.get_mut(link)
+                {
                     link.channels.insert(*carrier, *channel);
                 }
+            }
+            Event::ChannelClosed { channel, .. } => {
+                self.channels.remove(channel);
             }
             Event::TrackRemoved { track, .. } => {
                 self.tracks.remove(track);

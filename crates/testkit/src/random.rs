@@ -32,4 +32,15 @@ impl Random {
         let draw = (micros * u128::from(self.bits())) >> 64;
         Duration::from_micros(u64::try_from(draw).unwrap_or(u64::MAX))
     }
+
+    /// Draws a number below `limit`, which must not be zero.
+    pub(crate) fn number(&mut self, limit: usize) -> usize {
+        let draw = (limit as u128 * u128::from(self.bits())) >> 64;
+        usize::try_from(draw).unwrap_or_default()
+    }
+
+    /// Draws a duration of at least `from` and below `to`.
+    pub(crate) fn between(&mut self, from: Duration, to: Duration) -> Duration {
+        from + self.below(to.saturating_sub(from))
+    }
 }

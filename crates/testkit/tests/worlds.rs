@@ -77,7 +77,7 @@ fn describe(world: &World, nodes: &[NodeId]) -> String {
 
 /// Sends media for a second and checks that everyone gets at least `least` of 50 packets of each track.
 fn assert_media(world: &mut World, nodes: &[NodeId], least: u64) {
-    world.forget_received();
+    world.forget_media();
     world.set_media(true);
     world.run_for(SECOND);
     world.set_media(false);
@@ -262,8 +262,8 @@ fn a_call_survives_a_restart_of_the_server() {
 }
 
 #[test]
-fn with_a_new_id_after_a_broken_connection_the_call_is_rebuilt() {
-    let (mut world, nodes) = call(config(12), 3, Identity::Fresh);
+fn with_a_new_id_after_a_broken_connection_that_was_not_resumed_the_call_is_rebuilt() {
+    let (mut world, nodes) = call(WorldConfig { resume: false, ..config(12) }, 3, Identity::Fresh);
     assert_mesh(&mut world, &nodes, 3 * SECOND);
     world.break_signalling(nodes[0]);
     world.run_for(10 * SECOND);
@@ -290,7 +290,8 @@ fn a_path_that_was_cut_is_missed_within_a_second_and_found_again_soon_after_it_i
         world.network().heal();
         let back = |world: &World| nodes.iter().all(|&node| world.connected_peers(node) == 1);
         assert!(world.run_until(Duration::from_millis(1_500), back), "{}", describe(&world, &nodes));
-        assert_eq!(resets(&world, &nodes), 0, "the link was kept");
+        // The last step of the ladder of restarts, after two minutes, is a new link.
+        assert!(seconds > 120 || resets(&world, &nodes) == 0, "the link was kept");
         world.set_media(false);
         world.run_for(SECOND);
         assert_media(&mut world, &nodes, 50);

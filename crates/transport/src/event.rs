@@ -14,9 +14,9 @@ pub enum LinkState {
     Connected,
     /// The other side does not answer any more; its path is checked on and on, and it may come back at any time.
     Disconnected,
-    /// No path was found in time, though the search goes on, or the handshake failed.
+    /// No path was found in time, though the search goes on.
     Failed,
-    /// Closed by [`crate::Link::close`], or by the other side's goodbye.
+    /// Closed by [`crate::Link::close`], by the other side's goodbye, or by a handshake that failed.
     Closed,
 }
 

@@ -73,6 +73,11 @@ impl Handshake {
         self.done = true;
     }
 
+    /// Returns whether it has ended.
+    pub(crate) fn is_done(&self) -> bool {
+        self.done
+    }
+
     /// Notes a datagram that the stack sends.
     pub(crate) fn sent(&mut self, now: Time, datagram: &BytesMut) {
         if self.done || !is_dtls(datagram) {

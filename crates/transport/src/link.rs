@@ -16,7 +16,7 @@ use rtc::peer_connection::RTCPeerConnection;
 use rtc::peer_connection::event::{RTCPeerConnectionEvent, RTCTrackEvent};
 use rtc::peer_connection::message::RTCMessage;
 use rtc::peer_connection::state::{RTCIceConnectionState, RTCPeerConnectionState};
-use rtc::peer_connection::transport::RTCDtlsTransportState;
+use rtc::peer_connection::transport::{RTCDtlsTransportState, RTCIceCandidateType};
 use rtc::sansio::Protocol;
 use rtc::shared::{TaggedBytesMut, TransportContext, TransportProtocol};
 use units::Time;
@@ -161,8 +161,11 @@ impl Link {
         if let Some(round_trip) = self.round_trips.measured() {
             self.liveness.set_round_trip(round_trip);
         }
-        if self.liveness.heard(self.now) {
-            self.enter(LinkState::Connected);
+        // What comes another way says nothing of the path: where an address has changed, on this side or by a NAT on
+        // the other, both may hear each other there while what is sent on the path is lost.
+        if self.counters.path.is_none_or(|path| path == (local, remote)) && self.liveness.heard(self.now) {
+            let is_done = self.handshake.is_done();
+            self.enter(if is_done { LinkState::Connected } else { LinkState::Connecting });
         }
         // The stack reports what it drops; nobody can do anything about it.
         let _ = self.pc.handle_read(TaggedBytesMut {
@@ -202,7 +205,8 @@ impl Link {
         }
         if self.handshake.deadline().is_some_and(|deadline| deadline <= self.now) {
             self.handshake.finish();
-            self.enter(LinkState::Failed);
+            // The stack has given the handshake up, and another path does not bring it back.
+            self.enter(LinkState::Closed);
         }
     }
 
@@ -381,9 +385,11 @@ impl Link {
                     self.path_checks.clear();
                 }
                 RTCIceConnectionState::Connected | RTCIceConnectionState::Completed => {
+                    self.counters.path = self.nominated().or(self.counters.path);
                     self.pace.settle();
                     self.path_found = true;
                     self.handshake.start(self.now);
+                    self.liveness.start(self.now);
                 }
                 _ => self.pace.settle(),
             },
@@ -465,6 +471,18 @@ impl Link {
     fn has_peer_left(&self) -> bool {
         let state = self.pc.sctp().map(|sctp| sctp.transport().state());
         state == Some(RTCDtlsTransportState::Closed)
+    }
+
+    /// Returns the path that ICE chose.
+    fn nominated(&self) -> Option<(SocketAddr, SocketAddr)> {
+        let pair = self.pc.sctp()?.transport().ice_transport().get_selected_candidate_pair()?;
+        let address = |ip: &str, port: u16| Some(SocketAddr::new(ip.parse().ok()?, port));
+        let (local, remote) = (pair.local(), pair.remote());
+        // A reflexive candidate sends from its base.
+        let local = address(&local.related_address, local.related_port)
+            .filter(|base| !base.ip().is_unspecified() && local.typ != RTCIceCandidateType::Relay)
+            .or_else(|| address(&local.address, local.port))?;
+        Some((local, address(&remote.address, remote.port)?))
     }
 
     fn stack_timeout(&mut self) -> Option<Time> {

@@ -15,7 +15,7 @@ use crate::description::{Description, Direction, Format, Msid, SectionKind, Setu
 use crate::error::LinkError;
 use crate::event::LinkEvent;
 use crate::link::Link;
-use crate::translation::{Additions, DataPlace, for_stack, outgoing};
+use crate::translation::{Additions, DataPlace, Remote, data_mid, for_stack, outgoing};
 
 /// What both sides said about an m-section.
 #[derive(Debug, Clone)]
@@ -189,7 +189,9 @@ impl Link {
                 self.bind_sender(&section.mid, described.format.codec);
             }
         }
-        let copy = for_stack(&answer, &self.config.video_codecs, |_| false);
+        let offered = self.pc.pending_local_description();
+        let data = offered.as_ref().and_then(|offer| data_mid(&offer.sdp));
+        let copy = for_stack(&answer, &self.config.video_codecs, &Remote::Answer { data });
         let description = RTCSessionDescription::answer(copy).map_err(LinkError::stack)?;
         let applied = self.pc.set_remote_description(self.config.instant(now), description);
         // Once the offer is no longer pending, the stack takes the answer for applied, even where it stumbled
@@ -240,8 +242,8 @@ impl Link {
     /// Applies an offer and answers it in the stack.
     fn answer(&mut self, offer: &Description) -> Result<(String, Description), LinkError> {
         let known = self.known_mids();
-        let copy =
-            for_stack(offer, &self.config.video_codecs, |mid| known.iter().any(|(known, _)| known == mid));
+        let known = |mid: &str| known.iter().any(|(known, _)| known == mid);
+        let copy = for_stack(offer, &self.config.video_codecs, &Remote::Offer { known: &known });
         let description = RTCSessionDescription::offer(copy).map_err(LinkError::stack)?;
         let instant = self.config.instant(self.now);
         self.pc

@@ -25,16 +25,30 @@ use crate::error::LinkError;
 /// The link itself keeps to what it says later.
 const ASSUMED_MESSAGE: u64 = 256 * 1024;
 
-/// Writes the copy of a remote description that the stack gets; `known` says whether it already has a
-/// transceiver for a mid, `video` are the video codecs that we speak.
+/// What a remote description is, as far as its copy for the stack depends on it.
+pub(crate) enum Remote<'a> {
+    /// An offer; `known` says whether the stack already has a transceiver for a mid.
+    Offer { known: &'a dyn Fn(&str) -> bool },
+    /// An answer to an offer in which the stack gave the data section this mid.
+    ///
+    /// Where the other side does not know of the section, it keeps it: the stack's own count of mids goes by what the
+    /// other side says, and it would give a mid that only it knows of to a media section as well.
+    Answer { data: Option<&'a str> },
+}
+
+/// Writes the copy of a remote description that the stack gets; `video` are the video codecs that we speak.
 ///
 /// What is not usable is written as an idle section with our own codecs: the stack would remember that a kind
 /// of media has no codec for the rest of the connection, or would fail at the next offer.
-pub(crate) fn for_stack(description: &Description, video: &[Codec], known: impl Fn(&str) -> bool) -> String {
-    let mut mids: Vec<&str> = description.sections.iter().map(|section| section.mid.as_str()).collect();
-    let data = fresh_mid(|mid| mids.contains(&mid));
+pub(crate) fn for_stack(description: &Description, video: &[Codec], remote: &Remote) -> String {
+    let data = match remote {
+        Remote::Offer { .. } => None,
+        Remote::Answer { data } => *data,
+    };
+    let mut mids: Vec<String> = description.sections.iter().map(|section| section.mid.clone()).collect();
     if description.data().is_none() {
-        mids.push(&data);
+        let is_taken = |mid: &str| mids.iter().any(|taken| taken == mid);
+        mids.push(data.map_or_else(|| fresh_mid(is_taken), str::to_owned));
     }
     let (function, value) = &description.fingerprint;
     let mut text = Text::default();
@@ -50,20 +64,27 @@ pub(crate) fn for_stack(description: &Description, video: &[Codec], known: impl 
     if description.ice_lite {
         text.line(format_args!("a=ice-lite"));
     }
-    for section in &description.sections {
+    for (section, mid) in description.sections.iter().zip(&mids) {
         match section.kind {
             SectionKind::Data => {
-                text.data(&section.mid, description.setup, section.sctp_port, section.max_message);
+                text.data(mid, description.setup, section.sctp_port, section.max_message);
             }
             SectionKind::Media(kind) => {
-                text.media(section, kind, description.setup, video, known(&section.mid));
+                text.media(section, kind, description.setup, video, remote);
             }
         }
     }
-    if description.data().is_none() {
-        text.data(&data, description.setup, 5_000, ASSUMED_MESSAGE);
+    if let Some(mid) = mids.get(description.sections.len()) {
+        text.data(mid, description.setup, 5_000, ASSUMED_MESSAGE);
     }
     text.0
+}
+
+/// Returns the mid of the data section in what the stack wrote.
+pub(crate) fn data_mid(stack: &str) -> Option<&str> {
+    let (_, section) = stack.split_once("m=application")?;
+    let (_, mid) = section.split_once("a=mid:")?;
+    mid.lines().next()
 }
 
 /// A description in the making.
@@ -87,7 +108,7 @@ impl Text {
         self.line(format_args!("a=max-message-size:{max_message}"));
     }
 
-    fn media(&mut self, section: &Section, kind: MediaKind, setup: Setup, video: &[Codec], known: bool) {
+    fn media(&mut self, section: &Section, kind: MediaKind, setup: Setup, video: &[Codec], remote: &Remote) {
         let own = section.unusable.then(|| own_codecs(kind, video));
         let described = own.as_ref().unwrap_or(&section.described);
         let mut numbers: Vec<String> = Vec::new();
@@ -108,9 +129,16 @@ impl Text {
         // To the stack an idle section of a transceiver that it knows means that this is over for good: it
         // stops the transceiver, and the next track could not use it again. One that only the other side
         // could send to is the same on the wire once the link sets the direction of the answer itself.
-        let direction = match section.direction {
-            Direction { send: false, recv: false } if known => Direction { send: false, recv: true },
-            direction => direction,
+        // For a section that only we could send in, the stack would make a transceiver without a receiver, which
+        // would stay deaf when the other side sends there later.
+        let direction = match (section.direction, remote) {
+            (Direction { send: false, recv: false }, Remote::Offer { known }) if known(&section.mid) => {
+                Direction { send: false, recv: true }
+            }
+            (Direction { send: false, recv: true }, Remote::Offer { known }) if !known(&section.mid) => {
+                Direction { send: true, recv: true }
+            }
+            (direction, _) => direction,
         };
         self.line(format_args!("a={}", direction.as_str()));
         for described in described {

@@ -181,6 +181,12 @@ async fn a_locked_newer_or_broken_database_is_told_in_one_sentence() {
     sqlx::query("BEGIN EXCLUSIVE").execute(&mut other).await.unwrap();
     assert!(deployment.failure(&["keys", "create"]).ends_with("is locked by another program"));
     sqlx::query("ROLLBACK").execute(&mut other).await.unwrap();
+    // A server that only reads is stopped by a program that wants the file for itself alone.
+    sqlx::query("PRAGMA locking_mode = EXCLUSIVE").execute(&mut other).await.unwrap();
+    sqlx::query("BEGIN EXCLUSIVE").execute(&mut other).await.unwrap();
+    assert!(deployment.failure(&serve).ends_with("is locked by another program"));
+    sqlx::query("ROLLBACK").execute(&mut other).await.unwrap();
+    sqlx::query("PRAGMA locking_mode = NORMAL").execute(&mut other).await.unwrap();
 
     let newer = "UPDATE _sqlx_migrations SET version = 9999 WHERE version = 1";
     sqlx::query(newer).execute(&mut other).await.unwrap();

@@ -24,6 +24,9 @@ const LEAVE_GRACE: Duration = Duration::from_secs(10);
 /// Most messages that wait for our return to the channel; a server keeps no more than 256 for a peer.
 const MAX_KEPT: usize = 512;
 
+/// Most ids of our own that are remembered, the oldest being forgotten first; a dead connection is given up within a minute.
+const MAX_OWN_IDS: usize = 16;
+
 /// Errors that concern the whole connection when no request caused them.
 const CONNECTION_ERRORS: [&str; 5] =
     ["account_suspended", "channel_not_authorized", "action_not_permitted", "invalid_token", "token_expired"];
@@ -37,6 +40,10 @@ impl Session {
         let alone = self.peers.is_empty();
         let same_id = self.membership.own_id() == welcome.peer_id;
         self.own_id_changed |= !same_id;
+        if !self.own_ids.contains(&welcome.peer_id) {
+            self.own_ids.truncate(MAX_OWN_IDS - 1);
+            self.own_ids.push_front(welcome.peer_id.clone());
+        }
         self.resumed = welcome.resumed && same_id;
         let action = self.membership.connected(now, welcome.peer_id, alone);
         self.handle_action(now, action);
@@ -155,6 +162,9 @@ impl Session {
     }
 
     fn peer_joined(&mut self, now: Time, member: Member) {
+        if self.own_ids.contains(&member.peer_id) {
+            return;
+        }
         // Like the published SDKs, the session tracks no more than a channel may have.
         if self.peers.len() >= MAX_CHANNEL_MEMBERS || self.by_wire_id.contains_key(&member.peer_id) {
             return;
