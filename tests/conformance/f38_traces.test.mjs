@@ -11,6 +11,9 @@ import { startProxy } from "./support/proxy.mjs";
 
 const [WATCHER, OTHER] = ["b watcher", "a other"];
 
+/** How long media may take, before a call between tabs that stalled is made again. */
+const MEDIA_MS = 15_000;
+
 /** What the JavaScript SDK calls the engine's events. */
 const NAMES = {
   joined: "joined",
@@ -71,7 +74,8 @@ async function play(t, chromium, start, { publishes }) {
   const step = async (name, last) => {
     await watcher.log.until(last, { after: mark });
     if (publishes && !/leaves|closes/.test(name)) {
-      await Promise.all([watcher.mediaFrom(OTHER), other.mediaFrom(WATCHER)]);
+      const patienceMs = MEDIA_MS;
+      await Promise.all([watcher.mediaFrom(OTHER, { patienceMs }), other.mediaFrom(WATCHER, { patienceMs })]);
       const isConnected = (them) => them.length === 1 && them[0].state === "connected";
       await poll("the connection", () => watcher.remotes(), isConnected);
     }

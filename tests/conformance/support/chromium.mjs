@@ -36,6 +36,9 @@ const ATTEMPTS = 3;
 /** How long a message may be on its way; the browsers may be far behind. */
 const RELAY_MS = 20_000;
 
+/** How long the start of a call may take before it counts as stalled (see `Chromium.attempt`). */
+export const STALL_MS = 15_000;
+
 /** A picture and a sound that two cores can carry several times. */
 export const SMALL = { audio: true, video: { width: 320, height: 180, frameRate: 15 } };
 
@@ -92,7 +95,7 @@ export class Chromium {
    *
    * Between two tabs with the JavaScript SDK 1.2.0, crossing offers now and then leave a pair without a connection on a
    * loaded machine: the polite tab takes its offer back and answers, and Chromium then gathers no candidates for it. Both
-   * peers stay `idle`, nothing ever tries again.
+   * peers stay `idle`, nothing ever tries again. A tab that gives way to the engine stalls in the same way.
    */
   async attempt(t, test) {
     for (let attempt = 1; ; attempt += 1) {
