@@ -41,11 +41,13 @@ fn verify(token: &str) -> Result<(Claims, &'static str), SignatureError> {
 /// What is granted is no more than the key has, and what is signed again is read again.
 fn hold_to_the_key(claims: &Claims) {
     let channels = ["room/*", "lobby"].map(|text| Pattern::parse(text).unwrap()).to_vec();
-    let key = Grants { channels, actions: [Action::Subscribe, Action::Send].into_iter().collect::<Actions>() };
+    let key =
+        Grants { channels, actions: [Action::Subscribe, Action::Send].into_iter().collect::<Actions>() };
     let Ok(grants) = claims.check(&key, NOW) else { return };
     assert!(claims.exp > NOW && claims.exp <= NOW + MAX_LIFETIME + 60);
     assert!(claims.sub.len() <= 128 && claims.sub.bytes().all(|byte| (0x20..0x7f).contains(&byte)));
-    let size = |map: &Option<protocol::Map>| map.as_ref().map_or(0, |map| serde_json::to_string(map).unwrap().len());
+    let size =
+        |map: &Option<protocol::Map>| map.as_ref().map_or(0, |map| serde_json::to_string(map).unwrap().len());
     assert!(size(&claims.metadata) <= MAX_METADATA && size(&claims.peer_metadata) <= MAX_PEER_METADATA);
     for action in Action::ALL {
         assert!(key.actions.contains(action) || !grants.actions.contains(action));

@@ -36,7 +36,7 @@ impl Default for Config {
     fn default() -> Self {
         Self {
             linger: Duration::from_secs(3),
-            resume_window: Duration::from_secs(600),
+            resume_window: Duration::from_secs(900),
             snapshot_wait: Duration::from_secs(2),
             directs_need_shared_channel: true,
             max_subscriptions: limits::MAX_SUBSCRIPTIONS,

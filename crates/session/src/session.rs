@@ -50,6 +50,8 @@ pub struct Session {
     own_id_changed: bool,
     /// Whether the server kept our place since we were last in the channel, and every message for us.
     resumed: bool,
+    /// Since when we have been out of the channel that we are in.
+    lost_at: Option<Time>,
     /// Messages that the server kept for us, until we are in the channel again.
     kept: Vec<Direct>,
     /// The join under way.
@@ -113,6 +115,7 @@ impl Session {
             own_ids: VecDeque::new(),
             own_id_changed: false,
             resumed: false,
+            lost_at: None,
             kept: Vec::new(),
             join: None,
             leaves: Vec::new(),

@@ -11,7 +11,7 @@ use crate::world::{Credential, Event, World, ack, direct, only_error, presence};
 
 const APP: AppId = AppId::new(1);
 const LINGER: Duration = Duration::from_secs(3);
-const WINDOW: Duration = Duration::from_secs(600);
+const WINDOW: Duration = Duration::from_secs(900);
 
 fn claim(peer: &str, generation: u64, cursor: u64) -> Claim {
     let (epoch, generation) = ("this".to_owned(), ConnectionId::new(generation));

@@ -44,6 +44,7 @@ impl Session {
         }
         self.join = Some(request);
         self.membership = Membership::new(channel);
+        self.lost_at = None;
         self.set_state(SessionState::Joining);
         self.signalling.connect(now, &mut self.common.ids, &mut self.common.wire);
     }

@@ -21,6 +21,10 @@ const DEFAULT_RETRY_AFTER_MS: u64 = 1000;
 /// peer that really leaves closes its link, and one that died lets it fall silent; both are believed at once.
 const LEAVE_GRACE: Duration = Duration::from_secs(10);
 
+/// The longest that a peer which is missing after our own return may take to return itself. As long as we were away, it
+/// may have been, and then its attempts are as far apart as they get: 30 seconds and the spread of that.
+const LONGEST_RETURN: Duration = Duration::from_secs(45);
+
 /// Most messages that wait for our return to the channel; a server keeps no more than 256 for a peer.
 const MAX_KEPT: usize = 512;
 
@@ -154,8 +158,10 @@ impl Session {
     }
 
     fn peer_left(&mut self, now: Time, wire_id: &str) {
+        let away = self.lost_at.map_or(Duration::ZERO, |lost| now - lost);
+        let grace = away.clamp(LEAVE_GRACE, LONGEST_RETURN);
         if let Some(&id) = self.by_wire_id.get(wire_id)
-            && self.peers.get_mut(&id).is_some_and(|peer| peer.left(now, LEAVE_GRACE))
+            && self.peers.get_mut(&id).is_some_and(|peer| peer.left(now, grace))
         {
             self.remove_peer(now, id);
         }
@@ -179,6 +185,7 @@ impl Session {
     /// The channel is ours, for the first time or again.
     pub(super) fn entered(&mut self, now: Time) {
         self.own_id_changed = false;
+        self.lost_at = None;
         self.set_state(SessionState::Joined);
         if let Some(request) = self.join.take() {
             self.common.wire.event(Event::Joined {
@@ -202,6 +209,7 @@ impl Session {
             self.join_failed(now, error);
             return;
         }
+        self.lost_at.get_or_insert(now);
         self.set_state(SessionState::Reconnecting);
         let resumable = self.signalling.can_resume();
         self.with_all_peers(now, |peer, context| peer.signalling_lost(context, resumable));
