@@ -286,23 +286,19 @@ fn after_a_server_restart_parlor_peers_may_return_one_by_one() {
 
 #[test]
 fn after_a_long_outage_parlor_peers_have_the_time_that_their_attempts_are_apart() {
-    for (away, patience) in [(Duration::from_secs(20), 20), (Duration::from_secs(600), 45)] {
-        let (mut client, _) = connected_peer(Kind::Parlor);
-        client.closed(1006);
-        let back = client.now + away;
-        while client.now < back {
-            client.advance(client.session.poll_timeout().map_or(away, |due| due - client.now));
-            client.closed(1006);
-        }
+    let (mut client, _) = connected_peer(Kind::Parlor);
+    client.closed(1006);
+    let back = client.now + Duration::from_secs(600);
+    while client.now < back {
         client.advance(Duration::from_secs(40));
-        client.welcome("me");
-        client.ack();
-        assert_eq!(client.presence(&["me"], &[]).states(), [Joined]);
-        if patience == 45 {
-            assert!(client.advance_ms(44_900).events.is_empty());
-        }
-        assert!(matches!(client.advance_ms(60_000).events.last(), Some(Event::PeerLeft { .. })));
+        client.closed(1006);
     }
+    client.advance(Duration::from_secs(40));
+    client.welcome("me");
+    client.ack();
+    assert_eq!(client.presence(&["me"], &[]).states(), [Joined]);
+    assert!(client.advance_ms(44_999).events.is_empty());
+    assert!(matches!(client.advance_ms(1).events.last(), Some(Event::PeerLeft { .. })));
 }
 
 #[test]
