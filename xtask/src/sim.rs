@@ -5,7 +5,7 @@ use std::io::Write as _;
 use std::path::Path;
 
 use crate::project::{root, target_dir};
-use crate::{Result, command};
+use crate::{Result, command, workspace};
 
 /// The seeds of CI.
 pub const BRIEFLY: &str = "0..500";
@@ -36,7 +36,7 @@ fn simulate(seeds: &str, report: Option<&Path>) -> Result {
         return Err(format!("seeds are A..B, not `{seeds}`").into());
     }
     let mut test = command::cargo();
-    test.args(["test", "-p", "parlor-testkit", "--test", "simulation", "--", "--nocapture"]);
+    test.arg("test").args(workspace::ALL).args(["--test", "simulation", "--", "--nocapture"]);
     test.env("PARLOR_SIM_SEEDS", seeds);
     if let Some(report) = report {
         test.env("PARLOR_SIM_REPORT", report);

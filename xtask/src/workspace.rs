@@ -4,7 +4,7 @@ use crate::{Result, command};
 
 /// Cargo chooses the features of every dependency for a command line as a whole. With the same packages and features
 /// in each, nothing is built twice.
-const ALL: [&str; 5] = ["--workspace", "--exclude", "xtask", "--features", "parlor-c/test-hooks"];
+pub const ALL: [&str; 5] = ["--workspace", "--exclude", "xtask", "--features", "parlor-c/test-hooks"];
 
 /// Builds all libraries, programs and tests.
 pub fn build() -> Result {
