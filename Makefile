@@ -1,6 +1,6 @@
 # One-liners over `cargo xtask`, which says what else there is: `cargo xtask help`.
 
-.PHONY: demo test sim soak setup lint header web install clean
+.PHONY: demo test sim soak bindings setup lint header web install clean
 
 demo:        ; cargo xtask demo
 test:        ; cargo xtask test
@@ -12,6 +12,7 @@ sim:         ; cargo xtask sim $(SEEDS)
 setup:       ; cargo xtask setup
 lint:        ; cargo xtask lint
 header:      ; cargo xtask header
+bindings:    ; cargo xtask bindings
 web:         ; cargo xtask web
 
 PREFIX ?= /usr/local

@@ -13,9 +13,10 @@ pub use source::{AudioSource, VideoSource};
 pub use stream::MediaStream;
 
 pub use crate::shell::{
-    AudioSink, Credential, EncodedSourceObserver, Engine, EngineConfig, Error, Event, FileMode, IceServer,
-    Listener, MessageKind, PeerInfo, PeerState, PeerStats, Reference, RequestOutcome, Result, SessionConfig,
-    SessionState, Status, TrackStats, VideoSink, convert, time_us, write_png,
+    AudioPlayout, AudioSink, Credential, EncodedSourceObserver, Engine, EngineConfig, Error, Event, FileMode,
+    IceServer, Listener, Live, LiveObjects, LogLevel, LogSink, MessageKind, PeerInfo, PeerState, PeerStats,
+    Reference, RequestOutcome, Result, SessionConfig, SessionState, Status, TrackStats, VideoSink, convert,
+    live_objects, set_log_sink, time_us, write_png,
 };
 pub use media::frame::{AudioFrame, EncodedFrame, FrameError, PixelFormat, Plane, VideoFrame};
 pub use units::{

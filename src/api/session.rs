@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use units::{ChannelId, ChannelOptions, PeerId, RequestId, StreamId, TrackId};
+use units::{ChannelId, ChannelOptions, MediaKind, PeerId, RequestId, StreamId, TrackId};
 
 use super::stream::MediaStream;
 use super::{
@@ -199,6 +199,15 @@ impl Session {
     /// [`super::Status::UnknownId`] when there is no such peer.
     pub fn peer_stats(&self, peer: PeerId) -> Result<PeerStats> {
         self.0.peer_stats(peer)
+    }
+
+    /// Returns what a remote track carries.
+    ///
+    /// # Errors
+    ///
+    /// [`super::Status::UnknownId`] when there is no such remote track; [`super::Status::Closed`].
+    pub fn track_kind(&self, track: TrackId) -> Result<MediaKind> {
+        self.0.track_kind(track)
     }
 
     /// Returns the figures of a remote track.

@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use units::{StreamId, TrackId};
 
 use super::source::{AudioSource, VideoSource};
-use super::{Error, Result, Status};
+use super::{Error, Live, Result, Status};
 use crate::shell::{self, TrackSource};
 
 /// A set of tracks that belong together, such as a camera and its microphone.
@@ -14,7 +14,13 @@ use crate::shell::{self, TrackSource};
 #[derive(Debug, Clone)]
 pub struct MediaStream {
     id: StreamId,
-    tracks: Arc<Mutex<Vec<(TrackId, TrackSource)>>>,
+    tracks: Arc<Tracks>,
+}
+
+#[derive(Debug)]
+struct Tracks {
+    list: Mutex<Vec<(TrackId, TrackSource)>>,
+    _counted: Live,
 }
 
 impl MediaStream {
@@ -23,7 +29,8 @@ impl MediaStream {
 
     /// Makes a stream without tracks.
     pub fn new() -> Self {
-        Self { id: StreamId::new(shell::next_id()), tracks: Arc::default() }
+        let tracks = Tracks { list: Mutex::default(), _counted: Live::stream() };
+        Self { id: StreamId::new(shell::next_id()), tracks: Arc::new(tracks) }
     }
 
     /// Returns the stream's id, unique in the process.
@@ -50,7 +57,7 @@ impl MediaStream {
     }
 
     fn add(&self, source: TrackSource) -> Result<TrackId> {
-        let mut tracks = self.tracks.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut tracks = self.tracks.list.lock().unwrap_or_else(PoisonError::into_inner);
         if tracks.len() == Self::MAX_TRACKS {
             return Err(Error::new(Status::InvalidState, "a stream holds at most 8 tracks"));
         }
@@ -60,7 +67,7 @@ impl MediaStream {
     }
 
     pub(crate) fn tracks(&self) -> Vec<(TrackId, TrackSource)> {
-        self.tracks.lock().unwrap_or_else(PoisonError::into_inner).clone()
+        self.tracks.list.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 }
 

@@ -8,6 +8,7 @@ use once_cell::sync::Lazy;
 
 use super::config::EngineConfig;
 use super::error::{Error, Result, Status};
+use super::live::{Kind, Live};
 use super::network::{Command, Network};
 use super::queue::NetworkQueue;
 use super::receive::Playout;
@@ -41,6 +42,7 @@ pub(crate) struct EngineCore {
     /// How many sessions the network thread still runs, those that are leaving included.
     live: Arc<AtomicUsize>,
     network: Worker,
+    _counted: Live,
 }
 
 impl fmt::Debug for EngineCore {
@@ -80,7 +82,7 @@ impl EngineCore {
             runtime,
         )?;
         let network = Worker::start("parlor-network", move || network.run())?;
-        Ok(Arc::new(Self { queue, playout, live, network }))
+        Ok(Arc::new(Self { queue, playout, live, network, _counted: Live::new(Kind::Engine) }))
     }
 
     /// Returns the process's default engine, started by the first session that needs it.

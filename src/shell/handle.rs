@@ -14,6 +14,7 @@ use units::{ChannelId, ChannelOptions, Codec, MediaKind, PeerId, RequestId, Secr
 use super::channels::{Gauge, Message};
 use super::dispatch::Dispatcher;
 use super::engine::EngineCore;
+use super::live::{Kind, Live};
 use super::network::{Command, SessionKey};
 use super::next_id;
 use super::receive::RemoteTrack;
@@ -68,6 +69,7 @@ pub(crate) struct SessionHandle {
     dispatcher: Dispatcher,
     streams: Mutex<BTreeSet<StreamId>>,
     closed: AtomicBool,
+    _counted: Live,
 }
 
 impl fmt::Debug for SessionHandle {
@@ -118,6 +120,7 @@ impl SessionHandle {
             dispatcher,
             streams: Mutex::default(),
             closed: AtomicBool::new(false),
+            _counted: Live::new(Kind::Session),
         }))
     }
 
@@ -315,6 +318,14 @@ impl SessionHandle {
     pub(crate) fn peer_stats(&self, peer: PeerId) -> Result<PeerStats> {
         self.open()?;
         self.shared.view().peers.get(&peer).map(|(_, stats)| *stats).ok_or_else(unknown_peer)
+    }
+
+    /// Returns what a remote track carries.
+    pub(crate) fn track_kind(&self, track: TrackId) -> Result<MediaKind> {
+        Ok(match self.track(track)? {
+            RemoteTrack::Video(_) => MediaKind::Video,
+            RemoteTrack::Audio(_) => MediaKind::Audio,
+        })
     }
 
     /// Returns the figures of a remote track.

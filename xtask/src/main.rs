@@ -1,5 +1,6 @@
 //! Parlor's task runner. The `Makefile` and CI call nothing else, so what passes here passes there.
 
+mod bindings;
 mod boundaries;
 mod c_library;
 mod ci;
@@ -39,6 +40,7 @@ cargo xtask <task>
   lint                  checks formatting, clippy, boundaries, the C header and the licences
   boundaries            checks who uses what, as ARCHITECTURE.md says
   header [--check]      writes include/parlor.h, or fails when it is not up to date
+  bindings [--check]    builds libparlor_uniffi and writes the code of Swift, Kotlin and Python; with --check, twice
   web [build|test]      builds web/dist, or tests it in Chromium
   conformance [--only F2]
                         tests the server with the published SDKs, one line for each check
@@ -74,6 +76,8 @@ fn run(arguments: &[&str]) -> Result {
         ["boundaries"] => boundaries::run(),
         ["header"] => header::write(),
         ["header", "--check"] => header::check(),
+        ["bindings"] => bindings::generate(),
+        ["bindings", "--check"] => bindings::check(),
         ["web"] | ["web", "build"] => web::build(),
         ["web", "test"] => web::test(),
         ["conformance"] => conformance::run(Checks::All),

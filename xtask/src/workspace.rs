@@ -4,7 +4,17 @@ use crate::{Result, command};
 
 /// Cargo chooses the features of every dependency for a command line as a whole. With the same packages and features
 /// in each, nothing is built twice.
-pub const ALL: [&str; 5] = ["--workspace", "--exclude", "xtask", "--features", "parlor-c/test-hooks"];
+///
+/// The generator of the bindings stands apart: what it needs of UniFFI would come into the library that they load.
+pub const ALL: [&str; 7] = [
+    "--workspace",
+    "--exclude",
+    "xtask",
+    "--exclude",
+    "parlor-bindgen",
+    "--features",
+    "parlor-c/test-hooks,parlor-uniffi/test-hooks",
+];
 
 /// Builds all libraries, programs and tests.
 pub fn build() -> Result {

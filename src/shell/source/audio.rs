@@ -14,6 +14,7 @@ use units::{Codec, Time};
 use super::feed::{AudioFeed, Feed};
 use super::{Subscriber, SubscriberId, deliver};
 use crate::codec::audio_encoder;
+use crate::shell::live::{Kind, Live};
 use crate::shell::random_seed;
 use crate::shell::worker::Worker;
 use crate::shell::{Error, FileMode, Result, Status};
@@ -27,6 +28,7 @@ pub(crate) struct AudioSource {
     framer: Option<Mutex<AudioFramer>>,
     encoding: Arc<Encoding>,
     feed: Feed,
+    _counted: Live,
 }
 
 impl fmt::Debug for AudioSource {
@@ -46,7 +48,7 @@ impl AudioSource {
 
     /// Makes a source that the app feeds with Opus packets.
     pub(crate) fn encoded() -> Arc<Self> {
-        Arc::new(Self { framer: None, encoding: Arc::default(), feed: Feed::app() })
+        Self::with(None, Arc::default(), Feed::app())
     }
 
     /// Makes a sine tone.
@@ -62,9 +64,7 @@ impl AudioSource {
         let feed = AudioFeed::file(path, mode)?;
         let source = match mode {
             FileMode::Decode => Self::pcm(feed.channels(), Feed::device())?,
-            FileMode::Passthrough => {
-                Arc::new(Self { framer: None, encoding: Arc::default(), feed: Feed::device() })
-            }
+            FileMode::Passthrough => Self::with(None, Arc::default(), Feed::device()),
         };
         feed.start(&source)?;
         Ok(source)
@@ -76,7 +76,11 @@ impl AudioSource {
         let encoding = Arc::<Encoding>::default();
         Encoding::start(&encoding, encoder)?;
         let framer = Some(Mutex::new(AudioFramer::new(channels)?));
-        Ok(Arc::new(Self { framer, encoding, feed }))
+        Ok(Self::with(framer, encoding, feed))
+    }
+
+    fn with(framer: Option<Mutex<AudioFramer>>, encoding: Arc<Encoding>, feed: Feed) -> Arc<Self> {
+        Arc::new(Self { framer, encoding, feed, _counted: Live::new(Kind::Source) })
     }
 
     /// Refuses what an app pushes into a source that the engine feeds.

@@ -17,6 +17,7 @@ use units::{Codec, MediaKind, Time};
 use super::feed::{Feed, VideoFeed};
 use super::{Subscriber, SubscriberId, deliver};
 use crate::codec::{EncoderSettings, video_encoder};
+use crate::shell::live::{Kind, Live};
 use crate::shell::worker::Worker;
 use crate::shell::{EncodedSourceObserver, Error, FileMode, Result, Status};
 use crate::shell::{clock, random_seed};
@@ -32,6 +33,7 @@ pub(crate) struct VideoSource {
     encodings: Mutex<BTreeMap<Codec, Arc<Encoding>>>,
     frames: AtomicU64,
     feed: Feed,
+    _counted: Live,
 }
 
 /// Who feeds the source.
@@ -50,7 +52,13 @@ impl fmt::Debug for VideoSource {
 
 impl VideoSource {
     fn with(input: Input, feed: Feed) -> Arc<Self> {
-        Arc::new(Self { input, encodings: Mutex::default(), frames: AtomicU64::new(0), feed })
+        Arc::new(Self {
+            input,
+            encodings: Mutex::default(),
+            frames: AtomicU64::new(0),
+            feed,
+            _counted: Live::new(Kind::Source),
+        })
     }
 
     /// Makes a source that the app feeds with pictures.
