@@ -607,6 +607,11 @@ typedef int32_t parlor_state;
 #endif // __cplusplus
 
 /**
+ * A mixer that an app pulls its sound from when its device asks, 48 kHz stereo.
+ */
+typedef struct parlor_audio_playout parlor_audio_playout;
+
+/**
  * A source of sound.
  */
 typedef struct parlor_audio_source parlor_audio_source;
@@ -778,6 +783,36 @@ typedef struct parlor_video_planes {
      */
     void (*release)(void *userdata);
 } parlor_video_planes;
+
+/**
+ * How many objects are alive in this process: what was forgotten shows here. Set `struct_size` before you ask.
+ */
+typedef struct parlor_live_objects {
+    /**
+     * `sizeof(parlor_live_objects)`, set by the caller.
+     */
+    size_t struct_size;
+    /**
+     * Engines, the default one included.
+     */
+    uint64_t engines;
+    /**
+     * Sessions; one that leaves in the background counts no more.
+     */
+    uint64_t sessions;
+    /**
+     * Streams of this process; a session keeps those that were added to it.
+     */
+    uint64_t streams;
+    /**
+     * Sources of pictures and of sound; a stream keeps its own.
+     */
+    uint64_t sources;
+    /**
+     * Pictures that the app holds a reference to, or is being lent.
+     */
+    uint64_t frames;
+} parlor_live_objects;
 
 /**
  * Receives what the engine logs.
@@ -1560,6 +1595,20 @@ parlor_status parlor_video_frame_write_png(const struct parlor_video_frame *fram
 PARLOR_API const char *parlor_last_error_message(void);
 
 /**
+ * Gets how many objects are alive in this process.
+ *
+ * - Ownership: the caller sets `out_objects->struct_size`; the library fills the rest.
+ * - Threads: any, also media callbacks.
+ * - Errors: `PARLOR_STATUS_NULL_POINTER`, `PARLOR_STATUS_UNSUPPORTED_FIELD`.
+ * - Since: 0.1.0
+ *
+ * # Safety
+ *
+ * Pointers are NULL or as the rules at the top say.
+ */
+PARLOR_API parlor_status parlor_live_objects_get(struct parlor_live_objects *out_objects);
+
+/**
  * Sets where the engine's log goes, for the whole process; NULL makes it silent again.
  *
  * When this returns the sink before is not called any more and its `destroy` has been called, except from inside
@@ -1735,6 +1784,74 @@ PARLOR_API
 parlor_status parlor_session_track_stats(const struct parlor_session *session,
                                          uint64_t track_id,
                                          struct parlor_track_stats *out_stats);
+
+/**
+ * Makes a mixer without tracks.
+ *
+ * - Ownership: the caller releases it with `parlor_audio_playout_release`.
+ * - Threads: any, also event callbacks.
+ * - Errors: `PARLOR_STATUS_NULL_POINTER`.
+ * - Since: 0.1.0
+ *
+ * # Safety
+ *
+ * Pointers are NULL or as the rules at the top say.
+ */
+PARLOR_API parlor_status parlor_audio_playout_create(struct parlor_audio_playout **out_playout);
+
+/**
+ * Mixes a remote audio track into what a playout plays, in place of the track's sink. It ends when the track ends or
+ * gets another sink or none.
+ *
+ * - Ownership: the track keeps what it needs of the playout; the caller's reference stays the caller's.
+ * - Threads: any, also event callbacks.
+ * - Errors: `PARLOR_STATUS_UNKNOWN_ID` when there is no such remote audio track, `PARLOR_STATUS_CLOSED`,
+ *   `PARLOR_STATUS_NULL_POINTER`.
+ * - Since: 0.1.0
+ *
+ * # Safety
+ *
+ * Pointers are NULL or as the rules at the top say.
+ */
+PARLOR_API
+parlor_status parlor_session_play(struct parlor_session *session,
+                                  uint64_t track_id,
+                                  const struct parlor_audio_playout *playout);
+
+/**
+ * Fills `samples` with interleaved 16-bit stereo, and with silence where no track has sound. It never waits.
+ *
+ * `sample_count` counts the samples of both channels together. `out_filled` may be NULL; it gets how many samples some
+ * track had.
+ *
+ * - Ownership: `samples` stays the caller's.
+ * - Threads: any, also media callbacks and a device's own.
+ * - Errors: `PARLOR_STATUS_NULL_POINTER`; `PARLOR_STATUS_INVALID_ARGUMENT` when `samples` is not aligned.
+ * - Since: 0.1.0
+ *
+ * # Safety
+ *
+ * Pointers are NULL or as the rules at the top say.
+ */
+PARLOR_API
+parlor_status parlor_audio_playout_pull(const struct parlor_audio_playout *playout,
+                                        int16_t *samples,
+                                        size_t sample_count,
+                                        size_t *out_filled);
+
+/**
+ * Gives the playout back; NULL does nothing. Tracks that are mixed in go on into nowhere.
+ *
+ * - Ownership: the handle must not be used again.
+ * - Threads: any, also event callbacks.
+ * - Errors: none.
+ * - Since: 0.1.0
+ *
+ * # Safety
+ *
+ * Pointers are NULL or as the rules at the top say.
+ */
+PARLOR_API void parlor_audio_playout_release(struct parlor_audio_playout *playout);
 
 /**
  * Records a remote track into a file, replacing one that is there.

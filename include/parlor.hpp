@@ -115,6 +115,35 @@ template <typename Owned> void destroy(void *userdata) noexcept { delete static_
 /** The version of the library, such as "0.1.0". */
 inline std::string version() { return parlor_version_string(); }
 
+/** How many objects are alive in this process. */
+inline parlor_live_objects live_objects() {
+    auto objects = make<parlor_live_objects>();
+    detail::check(parlor_live_objects_get(&objects));
+    return objects;
+}
+
+/** Gets a line of the log, on any thread; it must not block. */
+using LogSink = std::function<void(parlor_log_level level, std::string_view target, std::string_view message)>;
+
+/** Sets where the engine's log goes, for the whole process: lines of `level` and graver ones. */
+inline void set_log_sink(parlor_log_level level, LogSink sink) {
+    auto owned = std::make_unique<LogSink>(std::move(sink));
+    auto given = make<parlor_log_sink>();
+    given.level = level;
+    given.on_line = [](void *userdata, std::int32_t line, parlor_str target, parlor_str message) noexcept {
+        detail::quietly([=] {
+            (*static_cast<LogSink *>(userdata))(static_cast<parlor_log_level>(line), view(target), view(message));
+        });
+    };
+    given.userdata = owned.get();
+    given.destroy = detail::destroy<LogSink>;
+    detail::check(parlor_log_set_sink(&given));
+    owned.release();
+}
+
+/** Makes the log silent again. */
+inline void clear_log_sink() { detail::check(parlor_log_set_sink(nullptr)); }
+
 /** The time on the clock of every time stamp, in microseconds. */
 inline std::uint64_t time_us() noexcept { return parlor_time_us(); }
 
@@ -316,13 +345,21 @@ private:
 /** Threads and sockets that sessions share. */
 class Engine {
 public:
-    explicit Engine(bool include_loopback = false) : handle_(start(include_loopback)) {}
+    /** Uses these local IP addresses for media; none means every usable interface. */
+    explicit Engine(bool include_loopback = false, const std::vector<std::string> &bind_addresses = {})
+        : handle_(start(include_loopback, bind_addresses)) {}
 
     parlor_engine *get() const noexcept { return handle_.get(); }
 
 private:
-    static parlor_engine *start(bool include_loopback) {
+    static parlor_engine *start(bool include_loopback, const std::vector<std::string> &bind_addresses) {
+        std::vector<parlor_str> addresses;
+        for (const std::string &address : bind_addresses) {
+            addresses.push_back(lend(address));
+        }
         auto config = make<parlor_engine_config>();
+        config.bind_addresses = addresses.data();
+        config.bind_address_count = addresses.size();
         config.include_loopback = include_loopback ? 1 : 0;
         return detail::create<parlor_engine>(parlor_engine_create, static_cast<const parlor_engine_config *>(&config));
     }
@@ -353,6 +390,24 @@ private:
     explicit Reference(parlor_reference *reference) noexcept : handle_(reference) {}
 
     detail::Handle<parlor_reference, parlor_reference_release> handle_;
+};
+
+/** A mixer that an app pulls its sound from when its device asks, 48 kHz stereo. */
+class AudioPlayout {
+public:
+    AudioPlayout() : handle_(detail::create<parlor_audio_playout>(parlor_audio_playout_create)) {}
+
+    /** Fills the memory, with silence where no track has sound; returns how many samples some track had. */
+    std::size_t pull(std::int16_t *samples, std::size_t sample_count) const {
+        std::size_t filled = 0;
+        detail::check(parlor_audio_playout_pull(get(), samples, sample_count, &filled));
+        return filled;
+    }
+
+    parlor_audio_playout *get() const noexcept { return handle_.get(); }
+
+private:
+    detail::Handle<parlor_audio_playout, parlor_audio_playout_release> handle_;
 };
 
 /** A STUN or TURN server. */
@@ -582,6 +637,11 @@ public:
     }
     void clear_audio_sink(std::uint64_t track) {
         detail::check(parlor_session_set_audio_sink(get(), track, nullptr));
+    }
+
+    /** Mixes a remote audio track into what a playout plays, in place of its sink. */
+    void play(std::uint64_t track, const AudioPlayout &playout) {
+        detail::check(parlor_session_play(get(), track, playout.get()));
     }
 
     /** Records a track into a .ivf, .ogg or .wav file, in place of its sink. */

@@ -18,6 +18,7 @@ static parlor_stream *stream;
 static parlor_video_source *video;
 static parlor_audio_source *audio;
 static parlor_video_frame *frame;
+static parlor_audio_playout *playout;
 static observer events;
 
 /* A struct with room behind it, to pose as one of a newer header. */
@@ -36,6 +37,7 @@ typedef struct grown {
         parlor_channel_options channel_options;
         parlor_peer_stats peer_stats;
         parlor_track_stats track_stats;
+        parlor_live_objects live_objects;
         size_t struct_size;
         unsigned char bytes[512];
     } as;
@@ -184,6 +186,8 @@ static parlor_status take_peer_stats(grown *given) {
     return parlor_session_peer_stats(session, NO_ID, &given->as.peer_stats);
 }
 
+static parlor_status take_live_objects(grown *given) { return parlor_live_objects_get(&given->as.live_objects); }
+
 static parlor_status take_track_stats(grown *given) {
     return parlor_session_track_stats(session, NO_ID, &given->as.track_stats);
 }
@@ -252,6 +256,8 @@ static void structs_are_taken_by_size(void) {
     check_sizes("peer_stats", take_peer_stats, given, PARLOR_STATUS_UNKNOWN_ID);
     given.as.struct_size = sizeof given.as.track_stats;
     check_sizes("track_stats", take_track_stats, given, PARLOR_STATUS_UNKNOWN_ID);
+    given.as.struct_size = sizeof given.as.live_objects;
+    check_sizes("live_objects", take_live_objects, given, PARLOR_STATUS_OK);
 }
 
 static void null_handles_are_refused(void) {
@@ -269,6 +275,7 @@ static void null_handles_are_refused(void) {
     const parlor_str word = parlor_str_of("word");
     const int16_t short_samples[2] = {0};
     const float float_samples[2] = {0};
+    int16_t pulled[2];
 
     CHECK_STATUS(NULL_POINTER, parlor_session_join(NULL, word, &id));
     CHECK_STATUS(NULL_POINTER, parlor_session_leave(NULL, &id));
@@ -319,6 +326,10 @@ static void null_handles_are_refused(void) {
                  parlor_video_frame_convert(NULL, PARLOR_PIXEL_FORMAT_RGBA, bytes, sizeof bytes, NULL));
     CHECK_STATUS(NULL_POINTER, parlor_video_frame_write_png(NULL, parlor_str_of("x.png")));
     CHECK_STATUS(NULL_POINTER, parlor_reference_psnr(NULL, frame, &db));
+    CHECK_STATUS(NULL_POINTER, parlor_session_play(NULL, 1, playout));
+    CHECK_STATUS(NULL_POINTER, parlor_session_play(session, 1, NULL));
+    CHECK_STATUS(NULL_POINTER, parlor_audio_playout_pull(NULL, pulled, 2, &length));
+    CHECK_STATUS(NULL_POINTER, parlor_audio_playout_pull(playout, NULL, 2, &length));
 
     CHECK(parlor_session_retain(NULL) == NULL);
     CHECK(parlor_video_frame_ref(NULL) == NULL);
@@ -334,6 +345,7 @@ static void null_handles_are_refused(void) {
     parlor_audio_source_release(NULL);
     parlor_video_frame_unref(NULL);
     parlor_reference_release(NULL);
+    parlor_audio_playout_release(NULL);
     parlor_engine_release(NULL);
 }
 
@@ -364,6 +376,8 @@ static void null_out_parameters_are_refused(void) {
     CHECK_STATUS(NULL_POINTER, parlor_video_frame_convert(frame, PARLOR_PIXEL_FORMAT_RGBA, NULL, 16, NULL));
     CHECK_STATUS(NULL_POINTER, parlor_reference_create_from_file(path, NULL));
     CHECK_STATUS(NULL_POINTER, parlor_reference_create_test_pattern(64, 64, NULL));
+    CHECK_STATUS(NULL_POINTER, parlor_audio_playout_create(NULL));
+    CHECK_STATUS(NULL_POINTER, parlor_live_objects_get(NULL));
     CHECK_STATUS(NULL_POINTER, parlor_session_state(session, NULL));
     CHECK_STATUS(NULL_POINTER, parlor_session_peer_state(session, NO_ID, NULL));
     CHECK_STATUS(NULL_POINTER, parlor_session_peer_stats(session, NO_ID, NULL));
@@ -541,6 +555,34 @@ static void media_out_of_range_is_refused(void) {
     parlor_reference_release(reference);
 }
 
+static void a_playout_without_tracks_is_silent(void) {
+    int16_t samples[6] = {7, 7, 7, 7, 7, 7};
+    size_t filled = 7;
+    CHECK_OK(parlor_audio_playout_pull(playout, samples, 4, &filled));
+    CHECK(filled == 0 && samples[0] == 0 && samples[3] == 0 && samples[4] == 7);
+    CHECK_OK(parlor_audio_playout_pull(playout, samples, 6, NULL));
+    CHECK(samples[5] == 0);
+    CHECK_OK(parlor_audio_playout_pull(playout, NULL, 0, NULL));
+    int16_t *const unaligned = (int16_t *)(void *)((unsigned char *)samples + 1);
+    CHECK_STATUS(INVALID, parlor_audio_playout_pull(playout, unaligned, 2, NULL));
+}
+
+static void what_is_alive_is_counted(void) {
+    parlor_live_objects before = {.struct_size = sizeof before};
+    parlor_live_objects now = {.struct_size = sizeof now};
+    CHECK_OK(parlor_live_objects_get(&before));
+    CHECK(before.sessions == 1 && before.streams == 1 && before.frames == 1);
+    parlor_video_frame *const kept = parlor_video_frame_ref(frame);
+    parlor_stream *another = NULL;
+    CHECK_OK(parlor_stream_create(&another));
+    CHECK_OK(parlor_live_objects_get(&now));
+    CHECK(now.streams == before.streams + 1 && now.frames == before.frames && now.sources == before.sources);
+    parlor_stream_release(another);
+    parlor_video_frame_unref(kept);
+    CHECK_OK(parlor_live_objects_get(&now));
+    CHECK(now.streams == before.streams && now.frames == before.frames);
+}
+
 static void ids_that_nobody_has_are_unknown(void) {
     int32_t state = -1;
     char text[8] = "before";
@@ -553,6 +595,7 @@ static void ids_that_nobody_has_are_unknown(void) {
     CHECK_STATUS(PARLOR_STATUS_INVALID_STATE, parlor_session_peer_id(session, text, sizeof text, &length));
     CHECK_STATUS(PARLOR_STATUS_UNKNOWN_ID, parlor_session_set_video_sink(session, NO_ID, NULL));
     CHECK_STATUS(PARLOR_STATUS_UNKNOWN_ID, parlor_session_set_audio_sink(session, NO_ID, NULL));
+    CHECK_STATUS(PARLOR_STATUS_UNKNOWN_ID, parlor_session_play(session, NO_ID, playout));
     CHECK(state == -1 && length == 7 && strcmp(text, "before") == 0);
     CHECK_OK(parlor_session_peers(session, NULL, 0, &length));
     CHECK(length == 0);
@@ -569,6 +612,7 @@ int main(void) {
     CHECK_OK(parlor_audio_source_create(2, &audio));
     CHECK_OK(parlor_stream_add_video(stream, video, NULL));
     CHECK_OK(parlor_video_frame_create(&planes.as.planes, &frame));
+    CHECK_OK(parlor_audio_playout_create(&playout));
 
     structs_are_taken_by_size();
     null_handles_are_refused();
@@ -577,8 +621,11 @@ int main(void) {
     numbers_that_are_no_enum_s_are_refused();
     texts_must_be_there_utf8_and_well_formed();
     media_out_of_range_is_refused();
+    a_playout_without_tracks_is_silent();
+    what_is_alive_is_counted();
     ids_that_nobody_has_are_unknown();
 
+    parlor_audio_playout_release(playout);
     parlor_video_frame_unref(frame);
     parlor_audio_source_release(audio);
     parlor_video_source_release(video);

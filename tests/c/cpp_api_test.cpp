@@ -8,6 +8,7 @@
 #include <condition_variable>
 #include <mutex>
 #include <optional>
+#include <thread>
 #include <type_traits>
 
 namespace {
@@ -216,6 +217,43 @@ void an_engine_serves_several_sessions() {
     first = std::move(second);
     CHECK(first.state() == PARLOR_STATE_IDLE);
     CHECK(!parlor::version().empty());
+    check_throws(PARLOR_STATUS_INVALID_ARGUMENT, [] { parlor::Engine(false, {"nowhere"}); });
+    const parlor::Engine bound(false, {"127.0.0.1"});
+}
+
+void a_playout_is_silent_and_what_is_alive_is_counted() {
+    const auto before = parlor::live_objects();
+    const parlor::AudioPlayout playout;
+    std::vector<std::int16_t> samples(4, 7);
+    CHECK(playout.pull(samples.data(), samples.size()) == 0 && samples[3] == 0);
+    {
+        parlor::Session session(config(), {});
+        check_throws(PARLOR_STATUS_UNKNOWN_ID, [&] { session.play(99, playout); });
+        parlor::Stream stream;
+        CHECK(parlor::live_objects().sessions == before.sessions + 1);
+        CHECK(parlor::live_objects().streams == before.streams + 1);
+    }
+    CHECK(parlor::live_objects().sessions == before.sessions);
+    CHECK(parlor::live_objects().streams == before.streams);
+}
+
+void the_log_goes_to_a_function_and_with_it_what_it_holds() {
+    auto alive = std::make_shared<std::atomic<int>>(0);
+    const std::weak_ptr<std::atomic<int>> watched = alive;
+    parlor::set_log_sink(PARLOR_LOG_LEVEL_TRACE, [alive](parlor_log_level, std::string_view, std::string_view) {
+        *alive += 1;
+        throw std::runtime_error("ends here");
+    });
+    alive.reset();
+    {
+        parlor::Session session(config(), {});
+        session.join("lobby");
+        while (watched.lock()->load() == 0) {
+            std::this_thread::yield();
+        }
+    }
+    parlor::clear_log_sink();
+    CHECK(watched.expired());
 }
 
 } // namespace
@@ -228,4 +266,6 @@ int main() {
     events_reach_their_handlers_and_exceptions_end_there();
     a_session_may_end_inside_its_handler();
     an_engine_serves_several_sessions();
+    a_playout_is_silent_and_what_is_alive_is_counted();
+    the_log_goes_to_a_function_and_with_it_what_it_holds();
 }

@@ -130,6 +130,14 @@ AT(parlor_audio_sink, on_encoded, 16);
 AT(parlor_audio_sink, userdata, 24);
 AT(parlor_audio_sink, destroy, 32);
 
+SIZE(parlor_live_objects, 48);
+AT(parlor_live_objects, struct_size, 0);
+AT(parlor_live_objects, engines, 8);
+AT(parlor_live_objects, sessions, 16);
+AT(parlor_live_objects, streams, 24);
+AT(parlor_live_objects, sources, 32);
+AT(parlor_live_objects, frames, 40);
+
 SIZE(parlor_peer_stats, 64);
 AT(parlor_peer_stats, struct_size, 0);
 AT(parlor_peer_stats, round_trip_us, 8);

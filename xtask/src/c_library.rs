@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::process::Stdio;
 
 use crate::install::{self, Destination};
-use crate::project::target_dir;
+use crate::project::{root, target_dir};
 use crate::{Result, command, header, workspace};
 
 /// A CMake project that finds the installed package and registers its programs, and the examples, with ctest.
@@ -17,6 +17,7 @@ const STATIC: &str = "PARLOR_LIBRARY=parlor::static";
 
 /// Builds and runs the C and C++ tests against an installed library.
 pub fn test() -> Result {
+    check_panic_test()?;
     Package::debug()?.test("plain", &[SHARED])
 }
 
@@ -130,6 +131,14 @@ fn compile_header(compiler: &str, language: &str, standard: &str, header: &str) 
     } else {
         Err(format!("{header} does not compile with {compiler} -std={standard}").into())
     }
+}
+
+/// Fails when the test of panics leaves a function out.
+fn check_panic_test() -> Result {
+    let test = fs::read_to_string(root().join(TESTS).join("panic_test.c"))?;
+    let missing: Vec<String> =
+        header::declared_symbols()?.into_iter().filter(|name| !test.contains(&format!("{name}("))).collect();
+    if missing.is_empty() { Ok(()) } else { Err(format!("panic_test.c leaves out {missing:?}").into()) }
 }
 
 /// Compares what the library exports with what the header declares.

@@ -5,7 +5,7 @@ use std::ptr;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use engine::api::{self, AudioFrame, EncodedFrame, Error, Plane, Result, Status, Time, VideoFrame};
+use engine::api::{self, AudioFrame, EncodedFrame, Error, Live, Plane, Result, Status, Time, VideoFrame};
 
 use crate::format::{codec, codec_number, parlor_frame_kind, pixel_format, pixel_format_number};
 use crate::guard;
@@ -59,7 +59,10 @@ sized!(parlor_video_planes);
 ///
 /// A callback borrows the library's reference; `parlor_video_frame_ref` keeps the picture beyond it.
 #[derive(Debug)]
-pub struct parlor_video_frame(VideoFrame);
+pub struct parlor_video_frame {
+    picture: VideoFrame,
+    _counted: Live,
+}
 
 /// Sound. It and its samples are borrowed for the length of the callback.
 #[repr(C)]
@@ -125,7 +128,7 @@ pub unsafe extern "C" fn parlor_video_frame_create(
         let lent = unsafe { LentFrame::read(planes) }?;
         let frame = lent.accept(Ok)?;
         // SAFETY: checked above.
-        unsafe { out_frame.write(handle::give(parlor_video_frame(frame))) };
+        unsafe { out_frame.write(handle::give(parlor_video_frame::new(frame))) };
         Ok(())
     })
 }
@@ -262,7 +265,7 @@ pub unsafe extern "C" fn parlor_video_frame_plane(
         handle::require(out_plane, "out_plane")?;
         // SAFETY: as the caller promises.
         let frame = unsafe { handle::share(frame, "frame") }?;
-        let plane = frame.0.planes().get(index as usize).ok_or_else(|| {
+        let plane = frame.picture.planes().get(index as usize).ok_or_else(|| {
             Error::new(Status::InvalidArgument, format!("the picture has no plane {index}"))
         })?;
         let plane = parlor_plane { data: plane.data.as_ptr(), size: plane.data.len(), stride: plane.stride };
@@ -300,7 +303,7 @@ pub unsafe extern "C" fn parlor_video_frame_convert(
         if capacity > 0 {
             handle::require(buffer, "buffer")?;
         }
-        let (width, height) = (frame.0.width(), frame.0.height());
+        let (width, height) = (frame.picture.width(), frame.picture.height());
         let sizes = (0..format.planes()).map(|plane| format.plane_size(plane, width, height));
         let needed = sizes.clone().map(|(row, rows)| row * rows).sum();
         // SAFETY: as the caller promises.
@@ -308,7 +311,7 @@ pub unsafe extern "C" fn parlor_video_frame_convert(
         if capacity < needed {
             return Err(Error::new(Status::BufferTooSmall, format!("the picture needs {needed} bytes")));
         }
-        let converted = api::convert(&frame.0, format)?;
+        let converted = api::convert(&frame.picture, format)?;
         let mut to = buffer;
         for (plane, (row, rows)) in converted.planes().iter().zip(sizes) {
             for line in plane.data.chunks(plane.stride).take(rows) {
@@ -343,20 +346,24 @@ pub unsafe extern "C" fn parlor_video_frame_write_png(
     guard::status(|| {
         // SAFETY: as the caller promises.
         let (frame, path) = unsafe { (handle::share(frame, "frame")?, path.path()?) };
-        api::write_png(&frame.0, path)
+        api::write_png(&frame.picture, path)
     })
 }
 
 impl parlor_video_frame {
+    fn new(picture: VideoFrame) -> Self {
+        Self { picture, _counted: Live::frame() }
+    }
+
     /// Lends a picture to C for the length of `callback`.
     pub(crate) fn lend(frame: &VideoFrame, callback: impl FnOnce(*const Self)) {
         // An Arc, so that the app can raise its count by the pointer alone.
-        let lent = Arc::new(Self(frame.clone()));
+        let lent = Arc::new(Self::new(frame.clone()));
         callback(Arc::as_ptr(&lent));
     }
 
     pub(crate) fn picture(&self) -> &VideoFrame {
-        &self.0
+        &self.picture
     }
 }
 
@@ -478,7 +485,7 @@ pub(crate) fn time(us: u64) -> Time {
 unsafe fn ask<T>(frame: *const parlor_video_frame, none: T, question: impl FnOnce(&VideoFrame) -> T) -> T {
     guard::value(none, || {
         // SAFETY: as the caller promises.
-        Ok(question(&unsafe { handle::share(frame, "frame") }?.0))
+        Ok(question(&unsafe { handle::share(frame, "frame") }?.picture))
     })
 }
 

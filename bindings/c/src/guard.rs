@@ -9,9 +9,7 @@ use crate::status::parlor_status;
 
 /// Runs the body of a function that answers with a status.
 pub(crate) fn status(body: impl FnOnce() -> Result<()>) -> parlor_status {
-    // What a panic leaves half done is the engine's: its locks recover from poison and Internal warns the app.
-    let outcome = catch_unwind(AssertUnwindSafe(body)).unwrap_or_else(|_| Err(panicked()));
-    match outcome {
+    match catch(body) {
         Ok(()) => parlor_status::Ok,
         Err(error) => {
             last_error::set(&error);
@@ -22,15 +20,21 @@ pub(crate) fn status(body: impl FnOnce() -> Result<()>) -> parlor_status {
 
 /// Runs the body of a function that answers with a plain value; a failure answers with `fallback`.
 pub(crate) fn value<T>(fallback: T, body: impl FnOnce() -> Result<T>) -> T {
-    let outcome = catch_unwind(AssertUnwindSafe(body)).unwrap_or_else(|_| Err(panicked()));
-    outcome.unwrap_or_else(|error| {
+    catch(body).unwrap_or_else(|error| {
         last_error::set(&error);
         fallback
     })
 }
 
-fn panicked() -> Error {
-    Error::new(Status::Internal, "the engine panicked; this is a bug in Parlor")
+fn catch<T>(body: impl FnOnce() -> Result<T>) -> Result<T> {
+    let outcome = catch_unwind(AssertUnwindSafe(|| {
+        #[cfg(feature = "test-hooks")]
+        crate::test_hooks::panic_if_asked();
+        body()
+    }));
+    // What a panic leaves half done is the engine's: its locks recover from poison and Internal warns the app.
+    let panicked = |_| Err(Error::new(Status::Internal, "the engine panicked; this is a bug in Parlor"));
+    outcome.unwrap_or_else(panicked)
 }
 
 #[cfg(test)]

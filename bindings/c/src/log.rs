@@ -1,21 +1,15 @@
 //! What the engine logs, handed to one callback; without one it is silent.
 
-use std::cell::Cell;
 use std::ffi::c_void;
-use std::fmt::{self, Write};
-use std::sync::{Arc, OnceLock, PoisonError, RwLock};
+use std::sync::{Arc, Mutex, PoisonError};
 
-use engine::api::{Error, Result, Status};
-use tracing::field::{Field, Visit};
-use tracing::level_filters::LevelFilter;
-use tracing::span::{Attributes, Id, Record};
-use tracing::{Event, Level, Metadata, Subscriber};
+use engine::api::{self, Error, LogLevel, LogSink, Result, Status};
 
 use crate::guard;
 use crate::sized::{self, sized};
 use crate::status::parlor_status;
 use crate::strings::parlor_str;
-use crate::userdata::Userdata;
+use crate::userdata::{Destroy, Userdata};
 
 /// How grave a line of the log is.
 #[repr(i32)]
@@ -73,15 +67,25 @@ sized!(parlor_log_sink);
 pub unsafe extern "C" fn parlor_log_set_sink(sink: *const parlor_log_sink) -> parlor_status {
     guard::status(|| {
         // SAFETY: as the caller promises.
-        let sink = if sink.is_null() { None } else { Some(unsafe { Sink::read(sink) }?) };
-        let before = {
-            let mut current = CURRENT.write().unwrap_or_else(PoisonError::into_inner);
-            std::mem::replace(&mut *current, sink.map(Arc::new))
+        let sink = if sink.is_null() { None } else { Some(unsafe { read(sink) }?) };
+        let mut current = CURRENT.lock().unwrap_or_else(PoisonError::into_inner);
+        let userdata = match sink {
+            None => {
+                api::set_log_sink(None)?;
+                None
+            }
+            Some((level, bridge, destroy)) => {
+                let userdata = Arc::clone(&bridge.userdata);
+                api::set_log_sink(Some((level, Arc::new(bridge))))?;
+                userdata.adopt(destroy);
+                Some(userdata)
+            }
         };
-        // The levels that are worth formatting are cached at every place that logs.
-        tracing::callsite::rebuild_interest_cache();
+        let before = std::mem::replace(&mut *current, userdata);
+        // A callback under way may come here itself.
+        drop(current);
         if let Some(before) = before {
-            before.userdata.retire();
+            before.retire();
         }
         Ok(())
     })
@@ -89,133 +93,57 @@ pub unsafe extern "C" fn parlor_log_set_sink(sink: *const parlor_log_sink) -> pa
 
 type OnLine = unsafe extern "C" fn(*mut c_void, i32, parlor_str, parlor_str);
 
-/// The one sink of the process.
-static CURRENT: RwLock<Option<Arc<Sink>>> = RwLock::new(None);
+/// What ends the registration of the one sink of the process.
+static CURRENT: Mutex<Option<Arc<Userdata>>> = Mutex::new(None);
 
-struct Sink {
-    level: LevelFilter,
+/// A sink of C as the facade's.
+struct Bridge {
     on_line: OnLine,
-    userdata: Userdata,
+    userdata: Arc<Userdata>,
 }
 
-impl Sink {
-    /// Reads a sink and becomes the owner of its userdata.
-    ///
-    /// # Safety
-    ///
-    /// `sink` is a struct as the header describes it.
-    unsafe fn read(sink: *const parlor_log_sink) -> Result<Self> {
-        // SAFETY: as the caller promises.
-        let sink = unsafe { sized::read(sink, "sink") }?;
-        if sink.reserved != 0 {
-            return Err(Error::new(Status::UnsupportedField, "sink.reserved is not 0"));
-        }
-        let level = [Level::ERROR, Level::WARN, Level::INFO, Level::DEBUG, Level::TRACE]
-            .into_iter()
-            .find(|level| number(*level) as i32 == sink.level)
-            .ok_or_else(|| Error::new(Status::InvalidArgument, "level is none of PARLOR_LOG_LEVEL_..."))?;
-        let on_line = sink.on_line.ok_or_else(|| Error::new(Status::NullPointer, "sink.on_line is NULL"))?;
-        install()?;
-        let userdata = Userdata::new(sink.userdata);
-        userdata.adopt(sink.destroy);
-        Ok(Self { level: level.into(), on_line, userdata })
+/// Reads a sink and its level.
+///
+/// # Safety
+///
+/// `sink` is a struct as the header describes it.
+unsafe fn read(sink: *const parlor_log_sink) -> Result<(LogLevel, Bridge, Destroy)> {
+    // SAFETY: as the caller promises.
+    let sink = unsafe { sized::read(sink, "sink") }?;
+    if sink.reserved != 0 {
+        return Err(Error::new(Status::UnsupportedField, "sink.reserved is not 0"));
     }
+    let levels = [LogLevel::Error, LogLevel::Warn, LogLevel::Info, LogLevel::Debug, LogLevel::Trace];
+    let level = levels
+        .into_iter()
+        .find(|level| number(*level) as i32 == sink.level)
+        .ok_or_else(|| Error::new(Status::InvalidArgument, "level is none of PARLOR_LOG_LEVEL_..."))?;
+    let on_line = sink.on_line.ok_or_else(|| Error::new(Status::NullPointer, "sink.on_line is NULL"))?;
+    Ok((level, Bridge { on_line, userdata: Arc::new(Userdata::new(sink.userdata)) }, sink.destroy))
 }
 
-fn current() -> Option<Arc<Sink>> {
-    CURRENT.read().unwrap_or_else(PoisonError::into_inner).clone()
-}
-
-/// Makes the bridge the subscriber of this library's copy of `tracing`, once.
-fn install() -> Result<()> {
-    static INSTALLED: OnceLock<bool> = OnceLock::new();
-    let installed = *INSTALLED.get_or_init(|| tracing::subscriber::set_global_default(Bridge).is_ok());
-    let taken = || Error::new(Status::InvalidState, "the process's log goes elsewhere already");
-    installed.then_some(()).ok_or_else(taken)
-}
-
-/// Hands lines to the sink. Spans are not kept: a line stands for itself.
-struct Bridge;
-
-impl Subscriber for Bridge {
-    fn enabled(&self, metadata: &Metadata<'_>) -> bool {
-        metadata.is_event() && current().is_some_and(|sink| *metadata.level() <= sink.level)
-    }
-
-    fn max_level_hint(&self) -> Option<LevelFilter> {
-        Some(current().map_or(LevelFilter::OFF, |sink| sink.level))
-    }
-
-    fn new_span(&self, _: &Attributes<'_>) -> Id {
-        Id::from_u64(1)
-    }
-
-    fn record(&self, _: &Id, _: &Record<'_>) {}
-
-    fn record_follows_from(&self, _: &Id, _: &Id) {}
-
-    fn event(&self, event: &Event<'_>) {
-        thread_local!(static INSIDE: Cell<bool> = const { Cell::new(false) });
-        let Some(sink) = current() else { return };
-        // A callback that makes the engine log would come back here without end.
-        if INSIDE.try_with(|inside| inside.replace(true)).unwrap_or(true) {
-            return;
-        }
-        let mut line = Line::default();
-        event.record(&mut line);
-        let level = number(*event.metadata().level()) as i32;
-        let target = parlor_str::lend(event.metadata().target());
-        let message = line.finish();
+impl LogSink for Bridge {
+    fn on_line(&self, level: LogLevel, target: &str, message: &str) {
+        let (target, message) = (parlor_str::lend(target), parlor_str::lend(message));
         // SAFETY: the app promised a function for this userdata; the texts outlive the call.
-        sink.userdata.call(|userdata| unsafe {
-            (sink.on_line)(userdata, level, target, parlor_str::lend(&message));
+        self.userdata.call(|userdata| unsafe {
+            (self.on_line)(userdata, number(level) as i32, target, message);
         });
-        let _ = INSIDE.try_with(|inside| inside.set(false));
     }
-
-    fn enter(&self, _: &Id) {}
-
-    fn exit(&self, _: &Id) {}
 }
 
-fn number(level: Level) -> parlor_log_level {
+fn number(level: LogLevel) -> parlor_log_level {
     match level {
-        Level::ERROR => parlor_log_level::Error,
-        Level::WARN => parlor_log_level::Warn,
-        Level::INFO => parlor_log_level::Info,
-        Level::DEBUG => parlor_log_level::Debug,
-        Level::TRACE => parlor_log_level::Trace,
-    }
-}
-
-/// One line: the message, then the fields as `name=value`.
-#[derive(Default)]
-struct Line {
-    message: String,
-    fields: String,
-}
-
-impl Line {
-    fn finish(mut self) -> String {
-        self.message.push_str(&self.fields);
-        self.message
-    }
-}
-
-impl Visit for Line {
-    fn record_debug(&mut self, field: &Field, value: &dyn fmt::Debug) {
-        // Writing into a string does not fail; a `Debug` that does loses its field.
-        let _ = match field.name() {
-            "message" => write!(self.message, "{value:?}"),
-            name => write!(self.fields, " {name}={value:?}"),
-        };
+        LogLevel::Error => parlor_log_level::Error,
+        LogLevel::Warn => parlor_log_level::Warn,
+        LogLevel::Info => parlor_log_level::Info,
+        LogLevel::Debug => parlor_log_level::Debug,
+        LogLevel::Trace => parlor_log_level::Trace,
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use std::sync::Mutex;
-
     use super::*;
 
     static LINES: Mutex<Vec<(i32, String)>> = Mutex::new(Vec::new());
