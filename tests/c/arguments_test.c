@@ -18,7 +18,6 @@ static parlor_stream *stream;
 static parlor_video_source *video;
 static parlor_audio_source *audio;
 static parlor_video_frame *frame;
-static parlor_audio_playout *playout;
 static observer events;
 
 /* A struct with room behind it, to pose as one of a newer header. */
@@ -275,7 +274,6 @@ static void null_handles_are_refused(void) {
     const parlor_str word = parlor_str_of("word");
     const int16_t short_samples[2] = {0};
     const float float_samples[2] = {0};
-    int16_t pulled[2];
 
     CHECK_STATUS(NULL_POINTER, parlor_session_join(NULL, word, &id));
     CHECK_STATUS(NULL_POINTER, parlor_session_leave(NULL, &id));
@@ -326,10 +324,6 @@ static void null_handles_are_refused(void) {
                  parlor_video_frame_convert(NULL, PARLOR_PIXEL_FORMAT_RGBA, bytes, sizeof bytes, NULL));
     CHECK_STATUS(NULL_POINTER, parlor_video_frame_write_png(NULL, parlor_str_of("x.png")));
     CHECK_STATUS(NULL_POINTER, parlor_reference_psnr(NULL, frame, &db));
-    CHECK_STATUS(NULL_POINTER, parlor_session_play(NULL, 1, playout));
-    CHECK_STATUS(NULL_POINTER, parlor_session_play(session, 1, NULL));
-    CHECK_STATUS(NULL_POINTER, parlor_audio_playout_pull(NULL, pulled, 2, &length));
-    CHECK_STATUS(NULL_POINTER, parlor_audio_playout_pull(playout, NULL, 2, &length));
 
     CHECK(parlor_session_retain(NULL) == NULL);
     CHECK(parlor_video_frame_ref(NULL) == NULL);
@@ -345,7 +339,6 @@ static void null_handles_are_refused(void) {
     parlor_audio_source_release(NULL);
     parlor_video_frame_unref(NULL);
     parlor_reference_release(NULL);
-    parlor_audio_playout_release(NULL);
     parlor_engine_release(NULL);
 }
 
@@ -376,8 +369,6 @@ static void null_out_parameters_are_refused(void) {
     CHECK_STATUS(NULL_POINTER, parlor_video_frame_convert(frame, PARLOR_PIXEL_FORMAT_RGBA, NULL, 16, NULL));
     CHECK_STATUS(NULL_POINTER, parlor_reference_create_from_file(path, NULL));
     CHECK_STATUS(NULL_POINTER, parlor_reference_create_test_pattern(64, 64, NULL));
-    CHECK_STATUS(NULL_POINTER, parlor_audio_playout_create(NULL));
-    CHECK_STATUS(NULL_POINTER, parlor_live_objects_get(NULL));
     CHECK_STATUS(NULL_POINTER, parlor_session_state(session, NULL));
     CHECK_STATUS(NULL_POINTER, parlor_session_peer_state(session, NO_ID, NULL));
     CHECK_STATUS(NULL_POINTER, parlor_session_peer_stats(session, NO_ID, NULL));
@@ -555,34 +546,6 @@ static void media_out_of_range_is_refused(void) {
     parlor_reference_release(reference);
 }
 
-static void a_playout_without_tracks_is_silent(void) {
-    int16_t samples[6] = {7, 7, 7, 7, 7, 7};
-    size_t filled = 7;
-    CHECK_OK(parlor_audio_playout_pull(playout, samples, 4, &filled));
-    CHECK(filled == 0 && samples[0] == 0 && samples[3] == 0 && samples[4] == 7);
-    CHECK_OK(parlor_audio_playout_pull(playout, samples, 6, NULL));
-    CHECK(samples[5] == 0);
-    CHECK_OK(parlor_audio_playout_pull(playout, NULL, 0, NULL));
-    int16_t *const unaligned = (int16_t *)(void *)((unsigned char *)samples + 1);
-    CHECK_STATUS(INVALID, parlor_audio_playout_pull(playout, unaligned, 2, NULL));
-}
-
-static void what_is_alive_is_counted(void) {
-    parlor_live_objects before = {.struct_size = sizeof before};
-    parlor_live_objects now = {.struct_size = sizeof now};
-    CHECK_OK(parlor_live_objects_get(&before));
-    CHECK(before.sessions == 1 && before.streams == 1 && before.frames == 1);
-    parlor_video_frame *const kept = parlor_video_frame_ref(frame);
-    parlor_stream *another = NULL;
-    CHECK_OK(parlor_stream_create(&another));
-    CHECK_OK(parlor_live_objects_get(&now));
-    CHECK(now.streams == before.streams + 1 && now.frames == before.frames && now.sources == before.sources);
-    parlor_stream_release(another);
-    parlor_video_frame_unref(kept);
-    CHECK_OK(parlor_live_objects_get(&now));
-    CHECK(now.streams == before.streams && now.frames == before.frames);
-}
-
 static void ids_that_nobody_has_are_unknown(void) {
     int32_t state = -1;
     char text[8] = "before";
@@ -595,7 +558,6 @@ static void ids_that_nobody_has_are_unknown(void) {
     CHECK_STATUS(PARLOR_STATUS_INVALID_STATE, parlor_session_peer_id(session, text, sizeof text, &length));
     CHECK_STATUS(PARLOR_STATUS_UNKNOWN_ID, parlor_session_set_video_sink(session, NO_ID, NULL));
     CHECK_STATUS(PARLOR_STATUS_UNKNOWN_ID, parlor_session_set_audio_sink(session, NO_ID, NULL));
-    CHECK_STATUS(PARLOR_STATUS_UNKNOWN_ID, parlor_session_play(session, NO_ID, playout));
     CHECK(state == -1 && length == 7 && strcmp(text, "before") == 0);
     CHECK_OK(parlor_session_peers(session, NULL, 0, &length));
     CHECK(length == 0);
@@ -612,7 +574,6 @@ int main(void) {
     CHECK_OK(parlor_audio_source_create(2, &audio));
     CHECK_OK(parlor_stream_add_video(stream, video, NULL));
     CHECK_OK(parlor_video_frame_create(&planes.as.planes, &frame));
-    CHECK_OK(parlor_audio_playout_create(&playout));
 
     structs_are_taken_by_size();
     null_handles_are_refused();
@@ -621,11 +582,8 @@ int main(void) {
     numbers_that_are_no_enum_s_are_refused();
     texts_must_be_there_utf8_and_well_formed();
     media_out_of_range_is_refused();
-    a_playout_without_tracks_is_silent();
-    what_is_alive_is_counted();
     ids_that_nobody_has_are_unknown();
 
-    parlor_audio_playout_release(playout);
     parlor_video_frame_unref(frame);
     parlor_audio_source_release(audio);
     parlor_video_source_release(video);

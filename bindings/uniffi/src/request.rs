@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
 use engine::api::{self, RequestId, RequestOutcome, Status};
-use tokio::sync::oneshot::{self, Receiver, Sender};
+use futures_channel::oneshot::{self, Receiver, Sender};
 
 use crate::error::{Result, failed};
 use crate::guard::guard;

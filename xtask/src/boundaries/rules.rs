@@ -15,6 +15,7 @@ pub const CRATES: &[(&str, &str)] = &[
     ("engine", "parlor"),
     ("parlor_server", "parlor-server"),
     ("parlor_c", "parlor-c"),
+    ("parlor_uniffi", "parlor-uniffi"),
 ];
 
 /// What each package may depend on among the workspace's own. Dev-dependencies are free.
@@ -45,6 +46,8 @@ pub const MANIFESTS: &[(&str, &[&str])] = &[
     // The command's benches and checks also look at a link and at pictures alone.
     ("parlor-cli", &["parlor", "parlor-server", "parlor-units", "parlor-transport", "parlor-media"]),
     ("parlor-c", &["parlor"]),
+    ("parlor-uniffi", &["parlor"]),
+    ("parlor-bindgen", &[]),
     ("parlor-conformance-engine", &["parlor"]),
     ("parlor-fuzz", &["parlor-units", "parlor-protocol", "parlor-hub", "parlor-token"]),
     ("xtask", &[]),
