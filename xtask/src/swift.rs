@@ -1,1 +1,198 @@
-//! Placeholder.
+//! The Swift package: put together from `bindings/swift` and the generated code, then tested as other packages see it.
+
+use std::env;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+use crate::bindings::{self, Language};
+use crate::project::{Version, root, target_dir};
+use crate::{Result, command};
+
+/// Lets clang and SwiftPM find the generated header, and the linker the library.
+const MODULE_MAP: &str = "\
+module parlorFFI {
+    header \"parlorFFI.h\"
+    link \"parlor_uniffi\"
+    export *
+}
+";
+
+/// Tests the package, a package that depends on it, and the examples. Without a Swift compiler this is skipped with one
+/// line, except in CI.
+pub fn test() -> Result {
+    if !is_there()? {
+        return Ok(());
+    }
+    let package = stage()?;
+    let mut tests = swift("test", &tests_folder(), &package);
+    // Whatever of this compiles with a warning, the generated code included, does not compile.
+    tests.args(["-Xswiftc", "-warnings-as-errors"]);
+    tests.env("PARLOR_HEADER", root().join("include/parlor.h"));
+    tests.env("PARLOR_EXAMPLES", build_examples(&package)?);
+    run(&mut tests)?;
+    test_consumer(&package)
+}
+
+/// Builds the peer program and returns where it is; it must find the library by `LD_LIBRARY_PATH`.
+pub fn build_peer() -> Result<PathBuf> {
+    build_product(&stage()?, "parlor-peer")
+}
+
+/// Measures what crossing costs; the program prints a line of JSON for each row.
+pub fn bench() -> Result {
+    if !is_there()? {
+        return Ok(());
+    }
+    let package = stage()?;
+    bindings::build_release()?;
+    let folder = bindings::release_library().parent().map(Path::to_owned).unwrap_or_default();
+    let mut bench = swift_with("run", &tests_folder(), &package, &folder);
+    bench.args(["--configuration", "release", "parlor-bench"]);
+    run(&mut bench)
+}
+
+/// Puts the package together: what a release's repository holds. Returns its folder.
+pub fn stage() -> Result<PathBuf> {
+    bindings::generate()?;
+    let package = target_dir().join("bindings/swift");
+    let source = root().join("bindings/swift");
+    let generated = Language::Swift.generated();
+    let mut files = vec![
+        ("Package.swift".to_owned(), fs::read(source.join("Package.swift"))?),
+        ("Sources/ParlorEngine/ParlorEngine.swift".to_owned(), fs::read(generated.join("ParlorEngine.swift"))?),
+        ("Sources/parlorFFI/parlorFFI.h".to_owned(), fs::read(generated.join("parlorFFI.h"))?),
+        ("Sources/parlorFFI/module.modulemap".to_owned(), MODULE_MAP.into()),
+    ];
+    for entry in fs::read_dir(source.join("Sources/Parlor"))? {
+        let path = entry?.path();
+        let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+        files.push((format!("Sources/Parlor/{name}"), fs::read(&path)?));
+    }
+    remove_strays(&package, &files)?;
+    for (name, bytes) in files {
+        let path = package.join(name);
+        fs::create_dir_all(path.parent().unwrap_or(&package))?;
+        // Only what differs is written, so that Swift compiles only that.
+        if fs::read(&path).ok().as_ref() != Some(&bytes) {
+            fs::write(&path, bytes)?;
+        }
+    }
+    Ok(package)
+}
+
+/// Removes sources of the staged package that are no more.
+fn remove_strays(package: &Path, files: &[(String, Vec<u8>)]) -> Result {
+    let folder = package.join("Sources/Parlor");
+    if !folder.exists() {
+        return Ok(());
+    }
+    for entry in fs::read_dir(&folder)? {
+        let path = entry?.path();
+        if !files.iter().any(|(name, _)| package.join(name) == path) {
+            fs::remove_file(&path)?;
+        }
+    }
+    Ok(())
+}
+
+/// Makes a git repository of the package and a tag, as a release has them, and runs a package that depends on that.
+fn test_consumer(package: &Path) -> Result {
+    let work = target_dir().join("bindings/swift-consumer");
+    if work.exists() {
+        fs::remove_dir_all(&work)?;
+    }
+    let repository = work.join("parlor");
+    fs::create_dir_all(&repository)?;
+    let git = |arguments: &[&str]| {
+        let mut git = command::new("git");
+        git.current_dir(&repository).args(["-c", "user.name=Parlor", "-c", "user.email=parlor@localhost"]);
+        command::output(git.args(arguments)).map(drop)
+    };
+    for name in ["Package.swift", "Sources"] {
+        command::output(command::new("cp").arg("-r").arg(package.join(name)).arg(&repository))?;
+    }
+    let version = Version::read()?.to_string();
+    git(&["init", "--quiet"])?;
+    git(&["add", "."])?;
+    git(&["commit", "--quiet", "--message", &version])?;
+    git(&["tag", &version])?;
+    let consumer = work.join("consumer");
+    command::output(command::new("cp").arg("-r").arg(root().join("bindings/swift/Consumer")).arg(&consumer))?;
+    let mut program = swift("run", &consumer, package);
+    program.env("PARLOR_URL", format!("file://{}", repository.display())).env("PARLOR_VERSION", &version);
+    // SwiftPM keeps a copy of each repository under its URL; this one is made anew each time.
+    program.arg("--disable-dependency-cache").arg("consumer");
+    run(&mut program)
+}
+
+/// Builds the examples and returns the folder of their programs.
+fn build_examples(package: &Path) -> Result<PathBuf> {
+    let folder = root().join("examples/swift");
+    let mut build = swift("build", &folder, package);
+    build.args(["-Xswiftc", "-warnings-as-errors"]);
+    run(&mut build)?;
+    Ok(scratch(&folder).join("debug"))
+}
+
+fn build_product(package: &Path, product: &str) -> Result<PathBuf> {
+    let mut build = swift("build", &tests_folder(), package);
+    run(build.args(["--product", product]))?;
+    Ok(scratch(&tests_folder()).join("debug").join(product))
+}
+
+fn tests_folder() -> PathBuf {
+    root().join("bindings/swift/Tests")
+}
+
+/// Returns where SwiftPM builds the package of a folder.
+fn scratch(folder: &Path) -> PathBuf {
+    let name = folder.file_name().unwrap_or_default().to_string_lossy().to_lowercase();
+    target_dir().join("bindings/swift-build").join(name)
+}
+
+/// Prepares a command of SwiftPM for the package of a folder, with the library of the debug build.
+fn swift(task: &str, folder: &Path, package: &Path) -> Command {
+    let libraries = bindings::library().parent().map(Path::to_owned).unwrap_or_default();
+    swift_with(task, folder, package, &libraries)
+}
+
+fn swift_with(task: &str, folder: &Path, package: &Path, libraries: &Path) -> Command {
+    let mut swift = command::new("swift");
+    swift.arg(task).arg("--package-path").arg(folder).arg("--scratch-path").arg(scratch(folder));
+    swift.args(["-Xlinker", &format!("-L{}", libraries.display())]);
+    swift.env("PARLOR_PACKAGE", package).env("PARLOR_SERVER", target_dir().join("debug/parlor-server"));
+    let mut search = vec![libraries.to_owned()];
+    search.extend(env::var_os("LD_LIBRARY_PATH").iter().flat_map(env::split_paths));
+    if let Ok(search) = env::join_paths(search) {
+        swift.env("LD_LIBRARY_PATH", search);
+    }
+    swift
+}
+
+/// Runs a command of SwiftPM, without what a compiler that is cut down says on each call and that means nothing.
+fn run(swift: &mut Command) -> Result {
+    let mut child = swift.stderr(Stdio::piped()).spawn().map_err(|error| format!("swift: {error}"))?;
+    if let Some(stderr) = child.stderr.take() {
+        for line in std::io::BufRead::lines(std::io::BufReader::new(stderr)) {
+            let line = line?;
+            if !line.contains("Unable to locate libSwiftScan") {
+                eprintln!("{line}");
+            }
+        }
+    }
+    let status = child.wait()?;
+    if status.success() { Ok(()) } else { Err(format!("{swift:?} failed: {status}").into()) }
+}
+
+fn is_there() -> Result<bool> {
+    if command::find("swift").is_some() {
+        return Ok(true);
+    }
+    let message = "Swift tests skipped: no swift (https://www.swift.org/install)";
+    if env::var("CI").is_ok_and(|ci| ci == "true") {
+        return Err(message.into());
+    }
+    println!("{message}");
+    Ok(false)
+}
