@@ -12,6 +12,7 @@ mod header;
 mod install;
 mod kotlin;
 mod lint;
+mod parity;
 mod project;
 mod python;
 mod python_package;
@@ -44,6 +45,7 @@ cargo xtask <task>
   boundaries            checks who uses what, as ARCHITECTURE.md says
   header [--check]      writes include/parlor.h, or fails when it is not up to date
   bindings [--check]    builds libparlor_uniffi and writes the code of Swift, Kotlin and Python; with --check, twice
+  parity                holds bindings/surface.toml against the C header and the generated code
   web [build|test]      builds web/dist, or tests it in Chromium
   conformance [--only F2]
                         tests the server with the published SDKs, one line for each check
@@ -81,6 +83,7 @@ fn run(arguments: &[&str]) -> Result {
         ["header", "--check"] => header::check(),
         ["bindings"] => bindings::generate(),
         ["bindings", "--check"] => bindings::check(),
+        ["parity"] => parity::check(),
         ["web"] | ["web", "build"] => web::build(),
         ["web", "test"] => web::test(),
         ["conformance"] => conformance::run(Checks::All),
