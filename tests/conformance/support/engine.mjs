@@ -18,7 +18,8 @@ export async function enginePeer(t, name, { token, env = {}, ...options }) {
   return peer;
 }
 
-class EnginePeer extends ProcessPeer {
+/** A program that speaks the engine's line protocol. */
+export class EnginePeer extends ProcessPeer {
   /** Answers each `token-needed`; the token stays out of the log. */
   answerTokens(token) {
     this.log.onEvent = async ({ name, request }) => {

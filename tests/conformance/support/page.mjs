@@ -65,15 +65,23 @@ window.conformance = {
     return { taken: sent.filter((it) => it.status === "fulfilled").length, most };
   },
   closeChannel: (peerId, label) => channels.get(`${peerId} ${label}`).close(),
+  /** Plays the sound of a peer. */
+  play(peerId) {
+    const tracks = remote(peerId).pc.getReceivers().map((it) => it.track).filter((it) => it.kind === "audio");
+    const audio = new Audio();
+    audio.srcObject = new MediaStream(tracks);
+    return audio.play();
+  },
   /** What has come from a peer over its present connection. */
   async received(peerId) {
-    const seen = { videoBytes: 0, audioBytes: 0, framesDecoded: 0 };
+    const seen = { videoBytes: 0, audioBytes: 0, framesDecoded: 0, audioEnergy: 0 };
     const peer = remote(peerId);
     if (!peer) return seen;
     for (const stat of (await peer.pc.getStats()).values()) {
       if (stat.type !== "inbound-rtp") continue;
       seen[`${stat.kind}Bytes`] += stat.bytesReceived ?? 0;
       seen.framesDecoded += stat.framesDecoded ?? 0;
+      seen.audioEnergy += stat.totalAudioEnergy ?? 0;
     }
     return seen;
   },
