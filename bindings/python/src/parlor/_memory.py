@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import ctypes
-from typing import Any, Iterator, Sequence
+from typing import Any, Iterator, Literal, Sequence
 
 from ._engine import PictureLayout, PixelFormat, Plane
 
@@ -107,11 +107,11 @@ def _row_bytes(format: PixelFormat, plane: int, width: int) -> int:
     return width if plane == 0 else half if format is PixelFormat.I420 else 2 * half
 
 
-def view(owner: object, address: int, length: int, format: str = "B") -> memoryview:
+def view(owner: object, address: int, length: int, format: Literal["B", "h"] = "B") -> memoryview:
     """Returns a view of memory that cannot be written to, and that keeps its owner for as long as anything looks into
     it."""
     if length == 0:
         return memoryview(b"").cast(format)
     memory = (ctypes.c_ubyte * length).from_address(address)
     memory.owner = owner  # type: ignore[attr-defined]
-    return memoryview(memory).toreadonly().cast("B").cast(format)  # type: ignore[call-overload,no-any-return]
+    return memoryview(memory).toreadonly().cast("B").cast(format)
