@@ -64,9 +64,10 @@ async function pair({ a, b }, channel, start) {
 async function call(a, b, channel, start) {
   const [first, second] = await Promise.all([start(a, `${a} (first)`), start(b, `${b} (second)`)]);
   try {
-    await Promise.all([first.publish({ role: "camera", of: a }), second.publish({ role: "camera", of: b })]);
+    await Promise.all([first.register({ role: "camera", of: a }), second.register({ role: "camera", of: b })]);
     const firstId = await first.join(channel);
     const secondId = await second.join(channel);
+    await Promise.all([first.publishTo(secondId), second.publishTo(firstId)]);
     await Promise.all([first.receive(secondId, PATIENCE_MS), second.receive(firstId, PATIENCE_MS)]);
     assert.deepEqual(await first.metadataOf(secondId), { role: "camera", of: b });
     assert.deepEqual(await second.metadataOf(firstId), { role: "camera", of: a });

@@ -25,8 +25,13 @@ export class Program {
     return this.#peer.log;
   }
 
-  publish(metadata) {
+  /** Adds the stream that the others will get. */
+  register(metadata) {
     return this.#peer.publish("camera", ["audio", "video"], metadata);
+  }
+
+  async publishTo() {
+    // It is published since the join.
   }
 
   join(channel) {
@@ -71,6 +76,7 @@ export class Program {
 export class TabParticipant {
   #tab;
   #began;
+  #metadata;
 
   static async start(name, chromium, { url }) {
     const it = new TabParticipant();
@@ -82,8 +88,17 @@ export class TabParticipant {
     return this.#tab.log;
   }
 
-  publish(metadata) {
-    return this.#tab.publish("camera", undefined, metadata);
+  async register(metadata) {
+    this.#metadata = metadata;
+  }
+
+  /**
+   * Publishes once a peer's stream is there. Chromium names a track by the section that it came in, and the SDK looks
+   * metadata up by that name: had the tab made the section, it could not tell what the other says of its stream.
+   */
+  async publishTo(peer) {
+    await this.metadataOf(peer);
+    await this.#tab.publish("camera", undefined, this.#metadata);
   }
 
   join(channel) {
@@ -91,8 +106,10 @@ export class TabParticipant {
     return this.#tab.join(channel);
   }
 
+  /** The SDK's peer leaves for good. */
   async leave() {
-    await this.#tab.call("leave");
+    const { error, message } = await this.#tab.call("close");
+    if (error) throw new Error(`close: ${error}: ${message}`);
   }
 
   async metadataOf(peer) {
