@@ -26,6 +26,7 @@ fun main(arguments: Array<String>) {
             runBlocking {
                 val events = launch { session.events.collect { onEvent(session, it) } }
                 session.join(channel)
+                println("joined $channel")
                 session.send("""{"text":"hello, all"}""")
                 waitForTheEnd(arguments)
                 session.leave()
