@@ -4,6 +4,7 @@ use std::env;
 use std::ffi::OsStr;
 use std::path::PathBuf;
 use std::process::Command;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use crate::Result;
 use crate::project::root;
@@ -30,10 +31,22 @@ pub fn cargo() -> Command {
     new(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()))
 }
 
+static IS_ASIDE: AtomicBool = AtomicBool::new(false);
+
+/// From here on, programs are shown and print on standard error: standard output is the task's own answer.
+pub fn run_aside() {
+    IS_ASIDE.store(true, Ordering::Relaxed);
+}
+
 /// Shows and runs a program; fails when it cannot start or does not succeed.
 pub fn run(command: &mut Command) -> Result {
     let shown = describe(command);
-    println!("$ {shown}");
+    if IS_ASIDE.load(Ordering::Relaxed) {
+        eprintln!("$ {shown}");
+        command.stdout(std::io::stderr());
+    } else {
+        println!("$ {shown}");
+    }
     let status = command.status().map_err(|error| format!("`{shown}`: {error}"))?;
     if status.success() { Ok(()) } else { Err(format!("`{shown}` failed: {status}").into()) }
 }

@@ -8,6 +8,7 @@ use engine::api::{Event, Listener, MediaKind, MessageKind, PeerState, SessionSta
 use crate::sized::sized;
 use crate::status::parlor_status;
 use crate::strings::parlor_str;
+use crate::timing::{Told, timed};
 use crate::userdata::Userdata;
 
 /// What an event tells; values of `parlor_event.type`. Ignore values that you do not know.
@@ -209,9 +210,11 @@ impl ListenerBridge {
 
 impl Listener for ListenerBridge {
     fn on_event(&self, event: &Event) {
-        let event = translate(event);
-        // SAFETY: the app promised a function for this userdata; the event outlives the call.
-        self.userdata.call(|userdata| unsafe { (self.on_event)(userdata, &raw const event) });
+        timed(Told::Event, || {
+            let event = translate(event);
+            // SAFETY: the app promised a function for this userdata; the event outlives the call.
+            self.userdata.call(|userdata| unsafe { (self.on_event)(userdata, &raw const event) });
+        });
     }
 }
 

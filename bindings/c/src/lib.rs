@@ -32,6 +32,9 @@ mod status;
 mod stream;
 mod strings;
 #[cfg(feature = "test-hooks")]
+#[path = "../../test_hooks.rs"]
 mod test_hooks;
+#[path = "../../timing.rs"]
+mod timing;
 mod userdata;
 mod version;

@@ -7,6 +7,7 @@ use engine::api::{AudioFrame, AudioSink, EncodedFrame, Error, Result, Status, Vi
 
 use crate::frame::{parlor_audio_frame, parlor_encoded_frame, parlor_video_frame};
 use crate::sized::{self, sized};
+use crate::timing::{Told, timed};
 use crate::userdata::{Destroy, Userdata};
 
 type OnVideo = unsafe extern "C" fn(*mut c_void, *const parlor_video_frame);
@@ -63,9 +64,11 @@ struct VideoBridge {
 impl VideoSink for VideoBridge {
     fn on_frame(&self, frame: &VideoFrame) {
         let Some(on_frame) = self.on_frame else { return };
-        parlor_video_frame::lend(frame, |frame| {
-            // SAFETY: the app promised a function for this userdata; the frame outlives the call.
-            self.userdata.call(|userdata| unsafe { on_frame(userdata, frame) });
+        timed(Told::Frame, || {
+            parlor_video_frame::lend(frame, |frame| {
+                // SAFETY: the app promised a function for this userdata; the frame outlives the call.
+                self.userdata.call(|userdata| unsafe { on_frame(userdata, frame) });
+            });
         });
     }
 

@@ -10,32 +10,13 @@ use crate::error::{ParlorError, Result, failed};
 pub(crate) fn guard<T, E: Into<ParlorError>>(body: impl FnOnce() -> std::result::Result<T, E>) -> Result<T> {
     let outcome = catch_unwind(AssertUnwindSafe(|| {
         #[cfg(feature = "test-hooks")]
-        hooks::panic_if_asked();
+        crate::test_hooks::panic_if_asked();
         body()
     }));
     // What a panic leaves half done is the engine's: its locks recover from poison and Internal warns the app.
     match outcome {
         Ok(outcome) => outcome.map_err(Into::into),
         Err(_) => Err(failed(Status::Internal, "the engine panicked; this is a bug in Parlor")),
-    }
-}
-
-/// What only tests of the library call; not in the generated code and not in what ships.
-#[cfg(feature = "test-hooks")]
-mod hooks {
-    use std::sync::atomic::{AtomicBool, Ordering};
-
-    static ASKED: AtomicBool = AtomicBool::new(false);
-
-    /// Makes every entry panic from now on, or work again.
-    // SAFETY: no other library of the process has a function of this name.
-    #[unsafe(no_mangle)]
-    pub extern "C" fn parlor_test_panics(asked: i32) {
-        ASKED.store(asked != 0, Ordering::SeqCst);
-    }
-
-    pub(super) fn panic_if_asked() {
-        assert!(!ASKED.load(Ordering::SeqCst), "asked for by parlor_test_panics");
     }
 }
 

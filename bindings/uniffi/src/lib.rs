@@ -29,3 +29,8 @@ mod sound;
 mod source;
 mod stats;
 mod stream;
+#[cfg(feature = "test-hooks")]
+#[path = "../../test_hooks.rs"]
+mod test_hooks;
+#[path = "../../timing.rs"]
+mod timing;

@@ -8,6 +8,7 @@ use crate::error::{CallbackError, log_thrown};
 use crate::event::Event;
 use crate::jvm;
 use crate::request::Pending;
+use crate::timing::{Told, timed};
 
 /// Receives a session's events, one at a time, on a thread of the session's own.
 ///
@@ -34,7 +35,8 @@ impl ListenerBridge {
 impl api::Listener for ListenerBridge {
     fn on_event(&self, event: &api::Event) {
         jvm::attach();
-        log_thrown("on_event", self.listener.on_event(event.into()));
+        let outcome = timed(Told::Event, || self.listener.on_event(event.into()));
+        log_thrown("on_event", outcome);
         // After the listener has heard of it: who waited has missed nothing.
         if let api::Event::RequestDone { request, outcome } = event {
             self.pending.end(*request, outcome.clone());

@@ -9,6 +9,7 @@ use crate::error::{CallbackError, ParlorError, Result, log_thrown};
 use crate::frame::VideoFrame;
 use crate::jvm;
 use crate::sound::AudioFrame;
+use crate::timing::{Told, timed};
 
 /// What of a track a sink wants.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, uniffi::Enum)]
@@ -66,7 +67,8 @@ impl api::VideoSink for VideoBridge {
     fn on_frame(&self, frame: &api::VideoFrame) {
         if self.wants != SinkWants::Encoded {
             jvm::attach();
-            log_thrown("on_frame", self.sink.on_frame(VideoFrame::of(frame.clone())));
+            let outcome = timed(Told::Frame, || self.sink.on_frame(VideoFrame::of(frame.clone())));
+            log_thrown("on_frame", outcome);
         }
     }
 

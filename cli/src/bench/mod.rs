@@ -2,6 +2,7 @@
 
 mod crew;
 mod datachannel;
+mod ffi;
 mod links;
 mod machine;
 mod mesh;
@@ -30,6 +31,8 @@ enum Bench {
     /// Throughput, messages per second and their CPU time over a data channel between two sessions.
     #[command(name = "datachannel")]
     DataChannel(datachannel::DataChannelArgs),
+    /// What an event and a 720p picture cost on their way into each language and back.
+    Ffi(ffi::FfiArgs),
     /// Memory and CPU time of the server for idle sockets, joins and broadcasts.
     Server(server::ServerArgs),
     /// How long pictures stop when an address changes, the path fails, the server is out of reach or restarted.
@@ -64,6 +67,7 @@ pub fn run(arguments: &BenchArgs) -> Result<bool> {
         Bench::Setup(arguments) => setup::run(arguments),
         Bench::Mesh(arguments) => mesh::run(arguments),
         Bench::DataChannel(arguments) => datachannel::run(arguments),
+        Bench::Ffi(arguments) => ffi::run(arguments),
         Bench::Server(arguments) => server::run(arguments),
         Bench::Recovery(arguments) => recovery::run(arguments),
         Bench::RecoveryPeer(arguments) => recovery::peer(arguments),
