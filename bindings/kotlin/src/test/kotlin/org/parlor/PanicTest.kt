@@ -11,7 +11,6 @@ import kotlinx.coroutines.runBlocking
 import org.junit.jupiter.api.AfterEach
 import org.junit.jupiter.api.Assertions.assertEquals
 import org.junit.jupiter.api.Assertions.assertTrue
-import org.junit.jupiter.api.Tag
 import org.junit.jupiter.api.Test
 import org.parlor.engine.Credential
 import org.parlor.engine.Event
@@ -20,7 +19,6 @@ import org.parlor.engine.ParlorException.Failed
 import org.parlor.engine.PictureLayout
 
 /** What a panic behind each function of the library becomes. Looks functions up, so not for a shrunk package. */
-@Tag("unshrunk")
 class PanicTest {
     private val panics = com.sun.jna.NativeLibrary.getInstance(NativeLibrary.load()).getFunction("parlor_test_panics")
 
