@@ -1,10 +1,16 @@
 # One-liners over `cargo xtask`, which says what else there is: `cargo xtask help`.
 
-.PHONY: demo test sim soak bindings setup lint header web install clean
+.PHONY: demo test test-cpp test-swift test-kotlin test-python matrix sim soak bindings setup lint header web install clean
 
 demo:        ; cargo xtask demo
 test:        ; cargo xtask test
 soak:        ; cargo xtask soak
+
+test-cpp:    ; cargo xtask test cpp
+test-swift:  ; cargo xtask test swift
+test-kotlin: ; cargo xtask test kotlin
+test-python: ; cargo xtask test python
+matrix:      ; cargo xtask matrix
 
 SEEDS ?= 0..500
 sim:         ; cargo xtask sim $(SEEDS)

@@ -38,14 +38,15 @@ pub fn library() -> PathBuf {
     target_dir().join("debug/libparlor_uniffi.so")
 }
 
-/// Returns the library as it is shipped, once [`build_release`] has built it.
+/// Returns the library of the release build.
 pub fn release_library() -> PathBuf {
     target_dir().join("release/libparlor_uniffi.so")
 }
 
-/// Builds the library as it is shipped.
-pub fn build_release() -> Result {
-    command::run(command::cargo().args(["build", "--quiet", "--release", "--package", "parlor-uniffi"]))
+/// Builds the library as it is shipped, but that it tells how long callbacks took.
+pub fn build_for_bench() -> Result {
+    let build = ["build", "--quiet", "--release", "--package", "parlor-uniffi", "--features", "test-hooks"];
+    command::run(command::cargo().args(build))
 }
 
 /// Builds the library and writes the code of every language.

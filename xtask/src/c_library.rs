@@ -82,6 +82,14 @@ impl Package {
 
     /// Configures, builds and runs the tests in a build folder of that name.
     fn test(&self, name: &str, defines: &[&str]) -> Result {
+        let build = self.build(name, defines)?;
+        let mut ctest = command::new("ctest");
+        ctest.arg("--test-dir").arg(&build).args(["--output-on-failure", "--no-tests=error"]);
+        command::run(&mut ctest)
+    }
+
+    /// Configures and builds the tests in a build folder of that name, and returns the folder.
+    fn build(&self, name: &str, defines: &[&str]) -> Result<PathBuf> {
         workspace::build()?;
         let build = target_dir().join("c/build").join(name);
         let mut configure = command::new("cmake");
@@ -93,10 +101,20 @@ impl Package {
         configure.args(defines.iter().map(|define| format!("-D{define}")));
         command::run(&mut configure)?;
         command::run(command::new("cmake").arg("--build").arg(&build).args(["--", "--quiet"]))?;
-        let mut ctest = command::new("ctest");
-        ctest.arg("--test-dir").arg(&build).args(["--output-on-failure", "--no-tests=error"]);
-        command::run(&mut ctest)
+        Ok(build)
     }
+}
+
+/// Builds the bench program on a release build and returns where it is.
+pub fn build_bench() -> Result<PathBuf> {
+    let build = Package::release(Hooks::On)?.build("release-hooks", &[SHARED])?;
+    Ok(build.join("bench_ffi"))
+}
+
+/// Builds the peer program in C or C++ and returns where it is.
+pub fn build_peer(language: &str) -> Result<PathBuf> {
+    let build = Package::debug()?.build("plain", &[SHARED])?;
+    Ok(build.join(format!("peer_{language}")))
 }
 
 /// Compiles the installed headers alone, twice included, in every language version that is promised.

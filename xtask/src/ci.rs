@@ -6,7 +6,8 @@ use crate::conformance::Checks;
 use crate::project::target_dir;
 use crate::setup::For;
 use crate::{
-    Result, boundaries, c_library, command, conformance, fuzz, header, lint, rest, setup, sim, workspace,
+    Result, bindings, boundaries, c_library, command, conformance, fuzz, header, lint, matrix, parity, rest, setup, sim,
+    workspace,
 };
 
 struct Step {
@@ -25,6 +26,9 @@ const STEPS: &[Step] = &[
     Step { name: "licences", run: lint::licences },
     // The README's own command; it includes the C tests and the web page in Chromium.
     Step { name: "test", run: || command::run(command::new("make").arg("test")) },
+    Step { name: "bindings", run: bindings::check },
+    Step { name: "parity", run: parity::check },
+    Step { name: "matrix", run: || matrix::run(false) },
     Step { name: "simulation", run: || sim::check(sim::BRIEFLY) },
     Step { name: "rest", run: rest::test },
     Step { name: "conformance", run: || conformance::run(Checks::All) },

@@ -1,5 +1,6 @@
 //! Parlor's task runner. The `Makefile` and CI call nothing else, so what passes here passes there.
 
+mod bench_ffi;
 mod bindings;
 mod boundaries;
 mod c_library;
@@ -12,6 +13,7 @@ mod header;
 mod install;
 mod kotlin;
 mod lint;
+mod matrix;
 mod parity;
 mod project;
 mod python;
@@ -40,12 +42,14 @@ cargo xtask <task>
 
   setup [--test]        installs the system packages that building needs; with --test, those of all tests too
   demo [ARGS]           runs `parlor demo`: a server and two sessions that call each other
-  test                  runs every test that this machine can run
+  test [LANGUAGE]       runs every test that this machine can run, or those of cpp, swift, kotlin or python
   lint                  checks formatting, clippy, boundaries, the C header and the licences
   boundaries            checks who uses what, as ARCHITECTURE.md says
   header [--check]      writes include/parlor.h, or fails when it is not up to date
   bindings [--check]    builds libparlor_uniffi and writes the code of Swift, Kotlin and Python; with --check, twice
   parity                holds bindings/surface.toml against the C header and the generated code
+  matrix [--json]       makes a call between every two of the languages and Chromium
+  bench-ffi [--json]    measures what crossing into each language costs, on release builds
   web [build|test]      builds web/dist, or tests it in Chromium
   conformance [--only F2]
                         tests the server with the published SDKs, one line for each check
@@ -77,6 +81,7 @@ fn run(arguments: &[&str]) -> Result {
         ["setup", "--test"] => setup::run(setup::For::Testing),
         ["demo", rest @ ..] => demo::run(rest),
         ["test"] => test::run(),
+        ["test", language] => test::only(language),
         ["lint"] => lint::run(),
         ["boundaries"] => boundaries::run(),
         ["header"] => header::write(),
@@ -84,6 +89,9 @@ fn run(arguments: &[&str]) -> Result {
         ["bindings"] => bindings::generate(),
         ["bindings", "--check"] => bindings::check(),
         ["parity"] => parity::check(),
+        ["matrix"] => matrix::run(false),
+        ["matrix", "--json"] => matrix::run(true),
+        ["bench-ffi", options @ ..] => bench_ffi::run(options),
         ["web"] | ["web", "build"] => web::build(),
         ["web", "test"] => web::test(),
         ["conformance"] => conformance::run(Checks::All),
