@@ -28,7 +28,9 @@ pub fn test() -> Result {
     let mut tests = swift("test", &tests_folder(), &package);
     // Whatever of this compiles with a warning, the generated code included, does not compile.
     tests.args(["-Xswiftc", "-warnings-as-errors"]);
-    tests.env("PARLOR_HEADER", root().join("include/parlor.h"));
+    tests.env("PARLOR_HEADER", root().join("include/parlor.h")).env("PARLOR_MEDIA", root().join("examples/media"));
+    // The test of panics makes a good many of them.
+    tests.env("RUST_BACKTRACE", "0");
     tests.env("PARLOR_EXAMPLES", build_examples(&package)?);
     run(&mut tests)?;
     test_consumer(&package)
@@ -60,7 +62,10 @@ pub fn stage() -> Result<PathBuf> {
     let generated = Language::Swift.generated();
     let mut files = vec![
         ("Package.swift".to_owned(), fs::read(source.join("Package.swift"))?),
-        ("Sources/ParlorEngine/ParlorEngine.swift".to_owned(), fs::read(generated.join("ParlorEngine.swift"))?),
+        (
+            "Sources/ParlorEngine/ParlorEngine.swift".to_owned(),
+            fs::read(generated.join("ParlorEngine.swift"))?,
+        ),
         ("Sources/parlorFFI/parlorFFI.h".to_owned(), fs::read(generated.join("parlorFFI.h"))?),
         ("Sources/parlorFFI/module.modulemap".to_owned(), MODULE_MAP.into()),
     ];
