@@ -1,6 +1,5 @@
 //! Parlor's task runner. The `Makefile` and CI call nothing else, so what passes here passes there.
 
-mod bench_ffi;
 mod bindings;
 mod boundaries;
 mod c_library;
@@ -91,7 +90,6 @@ fn run(arguments: &[&str]) -> Result {
         ["parity"] => parity::check(),
         ["matrix"] => matrix::run(false),
         ["matrix", "--json"] => matrix::run(true),
-        ["bench-ffi", options @ ..] => bench_ffi::run(options),
         ["web"] | ["web", "build"] => web::build(),
         ["web", "test"] => web::test(),
         ["conformance"] => conformance::run(Checks::All),

@@ -5,6 +5,7 @@
 //! share, and is one more program to install.
 
 use std::fs;
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 
 use crate::bindings::{self, Language};
@@ -25,6 +26,37 @@ pub fn test() -> Result {
     pytest.args(["-m", "pytest", "-q", "-p", "no:cacheprovider"]).arg(root().join(PACKAGE));
     pytest.env("PARLOR_SERVER", debug.join("parlor-server")).env("PARLOR_WHEEL", wheel);
     command::run(&mut pytest)
+}
+
+/// Installs the package in the environment of its tests and returns the peer program.
+pub fn build_peer() -> Result<PathBuf> {
+    let python = python::install(&root().join(PACKAGE), "Python peer")?.ok_or("the Python peer needs python3")?;
+    bindings::generate()?;
+    let wheel = wheel(&python, &bindings::library())?;
+    install(&python, &wheel)?;
+    Ok(root().join(PACKAGE).join("peer"))
+}
+
+/// Installs the package on the release library in a folder of its own and returns the bench program.
+pub fn build_bench() -> Result<PathBuf> {
+    let python = python::install(&root().join(PACKAGE), "Python bench")?.ok_or("the Python bench needs python3")?;
+    let wheel = wheel(&python, &bindings::release_library())?;
+    let folder = target_dir().join("bindings/python-bench");
+    if folder.exists() {
+        fs::remove_dir_all(&folder)?;
+    }
+    let mut pip = command::new(&python);
+    pip.args(["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-deps", "--no-index"]);
+    command::run(pip.arg("--target").arg(&folder).arg(wheel))?;
+    let program = folder.join("bench");
+    let bench = root().join(PACKAGE).join("tests/bench.py");
+    let lines = [
+        "#!/bin/sh".to_owned(),
+        format!("PYTHONPATH='{}' exec '{}' '{}' \"$@\"", folder.display(), python.display(), bench.display()),
+    ];
+    fs::write(&program, lines.join("\n") + "\n")?;
+    fs::set_permissions(&program, fs::Permissions::from_mode(0o755))?;
+    Ok(program)
 }
 
 /// Packs a library and the code that was generated for it, and returns the wheel.

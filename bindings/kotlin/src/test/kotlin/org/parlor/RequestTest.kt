@@ -38,11 +38,14 @@ class RequestTest {
         val told = Told()
         Session(config(), listener = told).use { session ->
             session.join("cancelled")
+            val done = { told.all.filterIsInstance<Event.RequestDone>().map { it.status } }
             launch(start = CoroutineStart.UNDISPATCHED) { session.send("1") }.cancelAndJoin()
+            // A leave would overtake it.
+            eventuallyTrue("the end of the send") { done().size == 2 }
             launch(start = CoroutineStart.UNDISPATCHED) { session.leave() }.cancelAndJoin()
             told.await<Event.Left>()
-            eventuallyTrue("three ended requests") { told.all.count { it is Event.RequestDone } == 3 }
-            assertTrue(told.all.filterIsInstance<Event.RequestDone>().all { it.status == Status.OK })
+            eventuallyTrue("the end of the leave") { done().size == 3 }
+            assertEquals(List(3) { Status.OK }, done())
         }
     }
 
