@@ -2,7 +2,7 @@
 import PackageDescription
 
 // What other packages depend on. `Sources/ParlorEngine` and `Sources/parlorFFI` are generated: `cargo xtask` puts them
-// beside the rest into `target/bindings/swift`, and that folder is the package.
+// beside the rest into `target/bindings/swift/Parlor`, and that folder is the package.
 let package = Package(
     name: "Parlor",
     platforms: [.iOS(.v15), .macOS(.v12)],

@@ -57,7 +57,7 @@ pub fn bench() -> Result {
 /// Puts the package together: what a release's repository holds. Returns its folder.
 pub fn stage() -> Result<PathBuf> {
     bindings::generate()?;
-    let package = target_dir().join("bindings/swift");
+    let package = target_dir().join("bindings/swift/Parlor");
     let source = root().join("bindings/swift");
     let generated = Language::Swift.generated();
     let mut files = vec![
@@ -103,7 +103,7 @@ fn remove_strays(package: &Path, files: &[(String, Vec<u8>)]) -> Result {
 
 /// Makes a git repository of the package and a tag, as a release has them, and runs a package that depends on that.
 fn test_consumer(package: &Path) -> Result {
-    let work = target_dir().join("bindings/swift-consumer");
+    let work = target_dir().join("bindings/swift/consumer");
     if work.exists() {
         fs::remove_dir_all(&work)?;
     }
@@ -153,7 +153,7 @@ fn tests_folder() -> PathBuf {
 /// Returns where SwiftPM builds the package of a folder.
 fn scratch(folder: &Path) -> PathBuf {
     let name = folder.file_name().unwrap_or_default().to_string_lossy().to_lowercase();
-    target_dir().join("bindings/swift-build").join(name)
+    target_dir().join("bindings/swift/build").join(name)
 }
 
 /// Prepares a command of SwiftPM for the package of a folder, with the library of the debug build.

@@ -5,7 +5,7 @@ import PackageDescription
 let package = Package(
     name: "ParlorTests",
     platforms: [.macOS(.v13)],
-    dependencies: [.package(name: "Parlor", path: Context.environment["PARLOR_PACKAGE"] ?? "../../../target/bindings/swift")],
+    dependencies: [.package(name: "Parlor", path: Context.environment["PARLOR_PACKAGE"] ?? "../../../target/bindings/swift/Parlor")],
     targets: [
         .executableTarget(name: "parlor-peer", dependencies: ["Parlor"]),
         .executableTarget(name: "parlor-bench", dependencies: ["Parlor"]),
