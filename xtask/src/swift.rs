@@ -2,6 +2,7 @@
 
 use std::env;
 use std::fs;
+use std::io::{BufRead as _, BufReader, stderr};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
@@ -28,7 +29,9 @@ pub fn test() -> Result {
     let mut tests = swift("test", &tests_folder(), &package);
     // Whatever of this compiles with a warning, the generated code included, does not compile.
     tests.args(["-Xswiftc", "-warnings-as-errors"]);
-    tests.env("PARLOR_HEADER", root().join("include/parlor.h")).env("PARLOR_MEDIA", root().join("examples/media"));
+    tests
+        .env("PARLOR_HEADER", root().join("include/parlor.h"))
+        .env("PARLOR_MEDIA", root().join("examples/media"));
     // The test of panics makes a good many of them.
     tests.env("RUST_BACKTRACE", "0");
     tests.env("PARLOR_EXAMPLES", build_examples(&package)?);
@@ -36,22 +39,18 @@ pub fn test() -> Result {
     test_consumer(&package)
 }
 
-/// Builds the peer program and returns where it is; it must find the library by `LD_LIBRARY_PATH`.
+/// Builds the peer program and returns where it is; it finds the library by itself.
 pub fn build_peer() -> Result<PathBuf> {
-    build_product(&stage()?, "parlor-peer")
+    let mut build = swift("build", &tests_folder(), &stage()?);
+    run(build.args(["--quiet", "--product", "parlor-peer"]).stdout(stderr()))?;
+    Ok(scratch(&tests_folder()).join("debug/parlor-peer"))
 }
 
-/// Measures what crossing costs; the program prints a line of JSON for each row.
-pub fn bench() -> Result {
-    if !is_there()? {
-        return Ok(());
-    }
-    let package = stage()?;
-    bindings::build_release()?;
-    let folder = bindings::release_library().parent().map(Path::to_owned).unwrap_or_default();
-    let mut bench = swift_with("run", &tests_folder(), &package, &folder);
-    bench.args(["--configuration", "release", "parlor-bench"]);
-    run(&mut bench)
+/// Builds the program of `parlor bench ffi` on the library of the release build, which is there by then.
+pub fn build_bench() -> Result<PathBuf> {
+    let mut build = swift_with("build", &tests_folder(), &stage()?, &bindings::release_library());
+    run(build.args(["--quiet", "--configuration", "release", "--product", "parlor-bench"]).stdout(stderr()))?;
+    Ok(scratch(&tests_folder()).join("release/parlor-bench"))
 }
 
 /// Puts the package together: what a release's repository holds. Returns its folder.
@@ -127,7 +126,7 @@ fn test_consumer(package: &Path) -> Result {
     let mut program = swift("run", &consumer, package);
     program.env("PARLOR_URL", format!("file://{}", repository.display())).env("PARLOR_VERSION", &version);
     // SwiftPM keeps a copy of each repository under its URL; this one is made anew each time.
-    program.arg("--disable-dependency-cache").arg("consumer");
+    program.args(["--quiet", "--disable-dependency-cache", "consumer"]);
     run(&mut program)
 }
 
@@ -135,15 +134,9 @@ fn test_consumer(package: &Path) -> Result {
 fn build_examples(package: &Path) -> Result<PathBuf> {
     let folder = root().join("examples/swift");
     let mut build = swift("build", &folder, package);
-    build.args(["-Xswiftc", "-warnings-as-errors"]);
+    build.args(["--quiet", "-Xswiftc", "-warnings-as-errors"]);
     run(&mut build)?;
     Ok(scratch(&folder).join("debug"))
-}
-
-fn build_product(package: &Path, product: &str) -> Result<PathBuf> {
-    let mut build = swift("build", &tests_folder(), package);
-    run(build.args(["--product", product]))?;
-    Ok(scratch(&tests_folder()).join("debug").join(product))
 }
 
 fn tests_folder() -> PathBuf {
@@ -158,28 +151,27 @@ fn scratch(folder: &Path) -> PathBuf {
 
 /// Prepares a command of SwiftPM for the package of a folder, with the library of the debug build.
 fn swift(task: &str, folder: &Path, package: &Path) -> Command {
-    let libraries = bindings::library().parent().map(Path::to_owned).unwrap_or_default();
-    swift_with(task, folder, package, &libraries)
+    swift_with(task, folder, package, &bindings::library())
 }
 
-fn swift_with(task: &str, folder: &Path, package: &Path, libraries: &Path) -> Command {
+/// Prepares a command of SwiftPM for the package of a folder; what it builds finds the library where that is now.
+fn swift_with(task: &str, folder: &Path, package: &Path, library: &Path) -> Command {
+    let libraries = library.parent().unwrap_or(library).display().to_string();
     let mut swift = command::new("swift");
     swift.arg(task).arg("--package-path").arg(folder).arg("--scratch-path").arg(scratch(folder));
-    swift.args(["-Xlinker", &format!("-L{}", libraries.display())]);
-    swift.env("PARLOR_PACKAGE", package).env("PARLOR_SERVER", target_dir().join("debug/parlor-server"));
-    let mut search = vec![libraries.to_owned()];
-    search.extend(env::var_os("LD_LIBRARY_PATH").iter().flat_map(env::split_paths));
-    if let Ok(search) = env::join_paths(search) {
-        swift.env("LD_LIBRARY_PATH", search);
+    for flag in [format!("-L{libraries}"), "-rpath".to_owned(), libraries] {
+        swift.args(["-Xlinker", &flag]);
     }
+    swift.env("PARLOR_PACKAGE", package).env("PARLOR_SERVER", target_dir().join("debug/parlor-server"));
     swift
 }
 
 /// Runs a command of SwiftPM, without what a compiler that is cut down says on each call and that means nothing.
 fn run(swift: &mut Command) -> Result {
+    eprintln!("$ {swift:?}");
     let mut child = swift.stderr(Stdio::piped()).spawn().map_err(|error| format!("swift: {error}"))?;
-    if let Some(stderr) = child.stderr.take() {
-        for line in std::io::BufRead::lines(std::io::BufReader::new(stderr)) {
+    if let Some(output) = child.stderr.take() {
+        for line in BufReader::new(output).lines() {
             let line = line?;
             if !line.contains("Unable to locate libSwiftScan") {
                 eprintln!("{line}");
@@ -187,7 +179,7 @@ fn run(swift: &mut Command) -> Result {
         }
     }
     let status = child.wait()?;
-    if status.success() { Ok(()) } else { Err(format!("{swift:?} failed: {status}").into()) }
+    if status.success() { Ok(()) } else { Err(format!("swift failed: {status}").into()) }
 }
 
 fn is_there() -> Result<bool> {
