@@ -61,19 +61,19 @@ public class Session(
      * @throws ParlorException how it failed; `INVALID_ARGUMENT` for a name that no server accepts, `INVALID_STATE` when
      *   the session is in a channel, `CLOSED`.
      */
-    public suspend fun join(channel: String): Unit = startJoin(channel).await()
+    public suspend fun join(channel: String): Unit = wait(startJoin(channel))
 
     /**
      * Leaves; it ends within a bound, whatever the network does. Streams stay added, and the session may join again.
      * Cancelled, it goes on by itself.
      */
-    public suspend fun leave(): Unit = startLeave().await()
+    public suspend fun leave(): Unit = wait(startLeave())
 
     /** Sends a JSON text to everyone in the channel and waits for the server's word. Cancelled, it is sent all the same. */
-    public suspend fun send(data: String): Unit = startSend(data).await()
+    public suspend fun send(data: String): Unit = wait(startSend(data))
 
     /** Sends a JSON text to one peer; otherwise as [send]. */
-    public suspend fun sendTo(peerId: ULong, data: String): Unit = startSendTo(peerId, data).await()
+    public suspend fun sendTo(peerId: ULong, data: String): Unit = wait(startSendTo(peerId, data))
 
     /** Starts what [join] waits for. The request's end is also told by `Event.RequestDone`. */
     public fun startJoin(channel: String): Request = core { it.join(channel) }
@@ -149,6 +149,15 @@ public class Session(
                 mailboxes.end()
                 scope.cancel()
             }
+        }
+    }
+
+    private suspend fun wait(request: Request) {
+        try {
+            request.await()
+        } finally {
+            // Named here so that a session that only waits is not taken for one that was forgotten.
+            closed.get()
         }
     }
 

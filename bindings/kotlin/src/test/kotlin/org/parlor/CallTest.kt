@@ -1,8 +1,11 @@
 package org.parlor
 
+import java.io.File
 import java.nio.ByteBuffer
 import java.util.concurrent.atomic.AtomicBoolean
+import java.util.concurrent.ConcurrentHashMap
 import java.util.concurrent.atomic.AtomicInteger
+import java.util.concurrent.atomic.AtomicReference
 import kotlin.math.sqrt
 import kotlinx.coroutines.runBlocking
 import org.junit.jupiter.api.Assertions.assertEquals
@@ -95,6 +98,57 @@ class CallTest {
         eventuallyTrue("an empty channel") { ann.session.channelBufferedAmount(channel) == 0uL }
         bob.session.closeChannel(incoming.channelId)
         ann.told.await<Event.ChannelClose> { it.channelId == channel }
+    }
+
+    @Test
+    fun `received media is compared recorded and stopped`() {
+        val reference = Reference.testPattern(320u, 180u)
+        val best = AtomicReference(0.0)
+        val tracks = ConcurrentHashMap<MediaKind, MediaTrack>()
+        val picture = File.createTempFile("parlor", ".png").apply { deleteOnExit() }
+        val sound = File.createTempFile("parlor", ".wav").apply { deleteOnExit() }
+        val receive = { track: MediaTrack, by: Somebody ->
+            tracks[track.kind()] = by.session.remoteTrack(track.id())
+            if (track.kind() == MediaKind.VIDEO) {
+                track.onPicture { frame ->
+                    frame.use {
+                        best.accumulateAndGet(reference.psnr(it), ::maxOf)
+                        if (by.pictures.incrementAndGet() == 1) it.writePng(picture.path)
+                    }
+                }
+            } else {
+                track.record(sound.path)
+            }
+        }
+        Somebody("media", patternAndTone(), receive).use {
+            Somebody("media", null, receive).use { bob ->
+                eventuallyTrue("a picture like the one that was sent") { best.get() > 30.0 }
+                eventuallyTrue("recorded sound") { sound.length() > 48_000 }
+                val video = tracks.getValue(MediaKind.VIDEO)
+                assertEquals(320u to 180u, video.stats().let { it.width to it.height })
+                video.stopReceiving()
+                val stopped = bob.pictures.get()
+                eventuallyTrue("more sound") { sound.length() > 96_000 }
+                assertEquals(stopped, bob.pictures.get())
+            }
+        }
+        assertEquals("PNG", String(picture.readBytes(), 1, 3))
+        VideoFrame.packed(PixelFormat.RGBA, 16, 16, directBytes(16 * 16 * 4)).use { rgba ->
+            rgba.convert(PixelFormat.I420).use { i420 -> assertEquals(3, i420.withPlanes { it.size }) }
+        }
+    }
+
+    @Test
+    fun `a log sink hears what the engine does until it is taken away`() {
+        val lines = AtomicInteger()
+        setLogSink(LogLevel.DEBUG) { _, target, message ->
+            check(target.isNotEmpty() && message.isNotEmpty())
+            lines.incrementAndGet()
+            error("thrown by the test's sink")
+        }
+        Somebody("logged", null, ::receiveDecoded).close()
+        eventuallyTrue("lines of the log") { lines.get() > 0 }
+        setLogSink(LogLevel.DEBUG, null)
     }
 
     @Test
