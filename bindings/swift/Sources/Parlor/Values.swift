@@ -1,6 +1,8 @@
 import Foundation
 import ParlorEngine
 
+// Values and objects of the generated code, where they are documented.
+
 public typealias Codec = ParlorEngine.Codec
 public typealias Credential = ParlorEngine.Credential
 public typealias DataChannelOptions = ParlorEngine.DataChannelOptions

@@ -113,6 +113,18 @@ final class EventTests: ServerTestCase {
         await reader.value
     }
 
+    func testTheLogGoesToASink() async throws {
+        let lines = Counter()
+        try setLogSink(.debug) { level, target, message in
+            if !target.isEmpty && !message.isEmpty && level != .trace { lines.add() }
+        }
+        let session = try session()
+        try await session.join("logged")
+        try await eventually("lines of the log") { lines.value > 0 }
+        try setLogSink(.error, nil)
+        try session.shutdown()
+    }
+
     func testTheListenerIsHeldWeakly() throws {
         let session = try session()
         weak var gone: EventLog?

@@ -36,6 +36,30 @@ final class LifetimeTests: ServerTestCase {
         try other.shutdown()
     }
 
+    func testSinksAndTokenClosuresGoWithTheirSession() async throws {
+        final class Probe: Sendable {}
+        let ann = try Caller(session(), name: "ann")
+        try await ann.session.join("probes")
+        weak var replaced: Probe?
+        weak var last: Probe?
+        weak var tokens: Probe?
+        do {
+            let (first, second, third) = (Probe(), Probe(), Probe())
+            (replaced, last, tokens) = (first, second, third)
+            let session = try session { _ = third; return nil }
+            let log = EventLog(session)
+            try await session.join("probes")
+            let id = try await log.first("a track") {
+                if case .trackAdded(_, _, let id, .video) = $0 { id } else { nil }
+            }
+            let track = try session.remoteTrack(id)
+            try track.setVideoSink { _ in _ = first }
+            try track.setVideoSink { _ in _ = second }
+        }
+        try await eventually("all are gone") { replaced == nil && last == nil && tokens == nil }
+        try ann.session.shutdown()
+    }
+
     func testATaskThatReadsEventsDoesNotKeepTheSession() async throws {
         let before = try liveObjects().sessions
         var session: Session? = try session()
