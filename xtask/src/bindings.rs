@@ -43,11 +43,6 @@ pub fn release_library() -> PathBuf {
     target_dir().join("release/libparlor_uniffi.so")
 }
 
-/// Builds the library as it is shipped.
-pub fn build_release() -> Result {
-    command::run(command::cargo().args(["build", "--quiet", "--release", "--package", "parlor-uniffi"]))
-}
-
 /// Builds the library as it is shipped, but that it tells how long callbacks took.
 pub fn build_for_bench() -> Result {
     let build = ["build", "--quiet", "--release", "--package", "parlor-uniffi", "--features", "test-hooks"];

@@ -6,8 +6,8 @@ use crate::conformance::Checks;
 use crate::project::target_dir;
 use crate::setup::For;
 use crate::{
-    Result, bindings, boundaries, c_library, command, conformance, fuzz, header, lint, matrix, parity, rest, setup, sim,
-    workspace,
+    Result, bindings, boundaries, c_library, command, conformance, fuzz, header, lint, matrix, parity, rest,
+    setup, sim, workspace,
 };
 
 struct Step {
@@ -48,10 +48,12 @@ fn bench_smoke() -> Result {
         &["datachannel", "--seconds", "1", "--rounds", "1"],
         &["soak", "--seconds", "10", "--sessions", "3"],
     ];
-    for bench in benches {
-        command::run(command::new(target_dir().join("debug/parlor")).arg("bench").args(bench))?;
-    }
-    Ok(())
+    let run = |arguments: &[&str]| {
+        command::run(command::new(target_dir().join("debug/parlor")).arg("bench").args(arguments))
+    };
+    benches.iter().try_for_each(|bench| run(bench))?;
+    let program = format!("c={}", c_library::build_peer("c")?.with_file_name("bench_ffi").display());
+    run(&["ffi", "--seconds", "1", "--program", &program])
 }
 
 /// Prints the names of the steps.

@@ -1,5 +1,6 @@
 //! Parlor's task runner. The `Makefile` and CI call nothing else, so what passes here passes there.
 
+mod bench_ffi;
 mod bindings;
 mod boundaries;
 mod c_library;
@@ -88,6 +89,7 @@ fn run(arguments: &[&str]) -> Result {
         ["bindings"] => bindings::generate(),
         ["bindings", "--check"] => bindings::check(),
         ["parity"] => parity::check(),
+        ["bench-ffi", options @ ..] => bench_ffi::run(options),
         ["matrix"] => matrix::run(false),
         ["matrix", "--json"] => matrix::run(true),
         ["web"] | ["web", "build"] => web::build(),

@@ -1,6 +1,5 @@
 //! `cargo xtask matrix`: a call between every two of the languages and a browser, over the real server.
 
-use std::fs;
 use std::path::PathBuf;
 
 use crate::project::{root, target_dir};

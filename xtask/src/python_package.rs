@@ -30,7 +30,8 @@ pub fn test() -> Result {
 
 /// Installs the package in the environment of its tests and returns the peer program.
 pub fn build_peer() -> Result<PathBuf> {
-    let python = python::install(&root().join(PACKAGE), "Python peer")?.ok_or("the Python peer needs python3")?;
+    let python =
+        python::install(&root().join(PACKAGE), "Python peer")?.ok_or("the Python peer needs python3")?;
     bindings::generate()?;
     let wheel = wheel(&python, &bindings::library())?;
     install(&python, &wheel)?;
@@ -39,7 +40,8 @@ pub fn build_peer() -> Result<PathBuf> {
 
 /// Installs the package on the release library in a folder of its own and returns the bench program.
 pub fn build_bench() -> Result<PathBuf> {
-    let python = python::install(&root().join(PACKAGE), "Python bench")?.ok_or("the Python bench needs python3")?;
+    let python =
+        python::install(&root().join(PACKAGE), "Python bench")?.ok_or("the Python bench needs python3")?;
     let wheel = wheel(&python, &bindings::release_library())?;
     let folder = target_dir().join("bindings/python-bench");
     if folder.exists() {
