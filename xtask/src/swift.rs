@@ -168,7 +168,8 @@ fn swift_with(task: &str, folder: &Path, package: &Path, library: &Path) -> Comm
 
 /// Runs a command of SwiftPM, without what a compiler that is cut down says on each call and that means nothing.
 fn run(swift: &mut Command) -> Result {
-    eprintln!("$ {swift:?}");
+    let words: Vec<_> = swift.get_args().map(|word| word.to_string_lossy()).collect();
+    eprintln!("$ swift {}", words.join(" "));
     let mut child = swift.stderr(Stdio::piped()).spawn().map_err(|error| format!("swift: {error}"))?;
     if let Some(output) = child.stderr.take() {
         for line in BufReader::new(output).lines() {
