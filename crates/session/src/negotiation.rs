@@ -123,8 +123,18 @@ impl Negotiation {
         matches!(self.state, State::Offered { .. })
     }
 
+    /// Returns whether that offer restarts ICE.
+    pub(crate) fn restarts(&self) -> bool {
+        matches!(self.state, State::Offered { restart: true })
+    }
+
     pub(crate) fn next_step(&mut self) -> Option<Step> {
         self.steps.pop_front()
+    }
+
+    /// Holds the first offer until then.
+    pub(crate) fn hold(&mut self, until: Time) {
+        self.hold_until = Some(until);
     }
 
     /// The link's tracks differ from what was negotiated.

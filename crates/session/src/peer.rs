@@ -39,6 +39,10 @@ const PARLOR_VERSION: u32 = 1;
 /// How long to wait before a link that the peer closed is replaced.
 const REPLACE_DELAY: Duration = Duration::from_secs(1);
 
+/// How soon a peer that answers restarts by a new connection makes another: the published Python SDK drops offers that come
+/// sooner, and we would wait long for its answer.
+const REBUILD_PAUSE: Duration = Duration::from_secs(2);
+
 /// What a peer works with.
 pub(crate) struct Context<'a> {
     pub(crate) now: Time,
@@ -385,7 +389,11 @@ impl Peer {
         let identity = Identity::of(&sdp);
         if self.is_replaced_by(&identity) {
             // Answered by a connection that our link can never reach. The new link will offer afresh.
+            let restarted = self.negotiation.restarts();
             self.replace_link(context);
+            if restarted {
+                self.negotiation.hold(context.now + REBUILD_PAUSE);
+            }
         } else {
             self.negotiation.answer_received(context.now, sdp);
             self.identity = Some(identity);
