@@ -205,8 +205,9 @@ impl SessionRunner {
         more
     }
 
-    /// Writes what is queued for the sockets.
+    /// Writes what is queued for the sockets, and hands over what is queued for the app.
     pub(super) fn send(&mut self) {
+        self.events.flush();
         if let Some(wires) = &mut self.wires {
             wires.flush();
         }
