@@ -379,14 +379,14 @@ impl Peer {
     }
 
     fn answer_received(&mut self, context: &mut Context<'_>, sdp: String) {
-        if !self.negotiation.expects_answer() {
-            return;
-        }
         let identity = Identity::of(&sdp);
-        if self.is_replaced_by(&identity) {
-            // Answered by a connection that our link can never reach. The new link will offer afresh.
+        let expected = self.negotiation.expects_answer();
+        let is_foreign = self.identity.as_ref().is_some_and(|old| old.is_replaced_by(&identity));
+        if is_foreign || (expected && self.replace_at.is_some()) {
+            // It comes from a connection that our link can never reach. Nobody need wait for it: perhaps our offer gave
+            // way to one from the connection before. The new link will offer afresh.
             self.replace_link(context);
-        } else {
+        } else if expected {
             self.negotiation.answer_received(context.now, sdp);
             self.identity = Some(identity);
         }
@@ -425,6 +425,10 @@ impl Peer {
                     if restart {
                         self.restart_failed(context);
                     }
+                }
+                Step::Unheard => {
+                    self.candidates.rewind();
+                    self.told.clear();
                 }
                 Step::Settled => self.recovery.negotiated(context.now),
                 Step::Failed { reason, restart } => {
