@@ -108,12 +108,13 @@ impl Stage {
         let mut all = self.violations.clone();
         all.extend(self.world.violations().iter().cloned());
         for (peer, &node) in self.nodes.iter().enumerate() {
-            let mut check = |life: &[crate::Stamped], requests: Option<&[RequestId]>| {
-                let found = rules::check(&self.world, node, life, requests);
+            let past = self.world.past_lives(node);
+            let mut check = |number, life: &[crate::Stamped], requests: Option<&[RequestId]>| {
+                let found = rules::check(&self.world, node, (number, life), requests);
                 all.extend(found.into_iter().map(|what| format!("{}: {what}", PEERS[peer])));
             };
-            self.world.past_lives(node).iter().for_each(|life| check(life, None));
-            check(self.world.events(node), Some(&self.requests[peer]));
+            past.iter().enumerate().for_each(|(number, life)| check(number, life, None));
+            check(past.len(), self.world.events(node), Some(&self.requests[peer]));
             all.extend(rules::check_messages(self.world.messages(node)));
         }
         let (datagrams, messages) = self.world.most_under_way();
