@@ -267,6 +267,14 @@ impl Negotiation {
         }
     }
 
+    /// Signalling is back and nothing was lost with it: what was under way goes on, with all the time that it had.
+    pub(crate) fn go_on(&mut self, now: Time) {
+        self.enter(now, self.state);
+        self.failures = 0;
+        self.retry_at = None;
+        self.advance(now, true);
+    }
+
     /// Signalling is back and the link was kept: what was under way is made again.
     pub(crate) fn resume(&mut self, now: Time) {
         self.failures = 0;

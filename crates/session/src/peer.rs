@@ -63,6 +63,8 @@ pub(crate) struct Peer {
     resetting: bool,
     /// Whether a message to the peer may have been lost with the signalling.
     message_lost: bool,
+    /// Whether one could not even be sent.
+    unsent: bool,
     leave_at: Option<Time>,
     replace_at: Option<Time>,
     announced: Option<Parlor>,
@@ -95,6 +97,7 @@ impl Peer {
             state: PeerState::Idle,
             resetting: false,
             message_lost: false,
+            unsent: false,
             leave_at: None,
             replace_at: None,
             announced: None,
@@ -326,7 +329,12 @@ impl Peer {
         let unused = self.state == PeerState::Idle && self.identity.is_none();
         // A link that was lost meanwhile is restarted, which a peer that noticed nothing takes from us.
         let whole = resumed && !self.message_lost && self.link_state != LinkState::Closed;
-        if same_id && (unused || self.link_outlives_signalling() || whole) {
+        if same_id && whole && !self.unsent {
+            self.resetting = false;
+            self.show_link(context);
+            self.negotiation.go_on(context.now);
+            self.perform(context);
+        } else if same_id && (unused || self.link_outlives_signalling() || whole) {
             self.resume(context);
         } else {
             self.replace_link(context);
@@ -342,6 +350,7 @@ impl Peer {
     fn resume(&mut self, context: &mut Context<'_>) {
         self.resetting = false;
         self.message_lost = false;
+        self.unsent = false;
         self.told.clear();
         self.show_link(context);
         self.recovery.resume(context.now);
@@ -474,6 +483,7 @@ impl Peer {
         self.link_state = LinkState::New;
         self.resetting = self.state != PeerState::Idle;
         self.message_lost = false;
+        self.unsent = false;
         self.replace_at = None;
         self.identity = None;
         self.negotiation = Negotiation::new(context.now, self.polite, self.negotiation.last());
@@ -564,13 +574,14 @@ impl Peer {
         self.send_candidates(context, candidates);
     }
 
-    fn send_candidates(&self, context: &mut Context<'_>, candidates: Vec<Option<IceCandidate>>) {
+    fn send_candidates(&mut self, context: &mut Context<'_>, candidates: Vec<Option<IceCandidate>>) {
         for candidate in candidates {
             self.send(context, &PeerMessage::Candidate(candidate));
         }
     }
 
-    fn send(&self, context: &mut Context<'_>, message: &PeerMessage) {
+    fn send(&mut self, context: &mut Context<'_>, message: &PeerMessage) {
+        self.unsent |= !context.wire.up;
         if let Err(error) = context.wire.message(context.now, self.id, &self.wire_id, message) {
             self.report(context, error.message);
         }
