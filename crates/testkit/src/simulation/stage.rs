@@ -19,6 +19,9 @@ const MEDIA_INTERVAL: Duration = Duration::from_millis(250);
 /// backoff, as far up as the longest fault drives them.
 const SETTLING: Duration = Duration::from_secs(90);
 
+/// How long the last faults may go unnoticed: what was on its way to those whom they concern arrives in a fraction of it.
+const NOTICE: Duration = Duration::from_secs(1);
+
 /// How long everything is watched once it is well.
 const WATCH: Duration = Duration::from_secs(4);
 
@@ -84,6 +87,7 @@ impl Stage {
         self.heal(plan.path);
         self.gather(plan.left_out);
         let healed = self.world.now();
+        self.world.run_for(NOTICE);
         let mut problems = self.problems();
         while !problems.is_empty() && self.world.now() - healed < SETTLING {
             self.world.run_for(Duration::from_millis(500));
