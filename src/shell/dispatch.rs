@@ -27,6 +27,8 @@ struct State {
     dropped_messages: u64,
     channel_bytes: usize,
     behind: bool,
+    /// The thread sleeps and is to be woken.
+    idle: bool,
     closed: bool,
 }
 
@@ -63,7 +65,10 @@ impl EventQueue {
         state.channel_bytes += channel_bytes(&event);
         state.behind |= state.channel_bytes > CHANNEL_BYTES;
         state.events.push_back(event);
-        self.0.wake.notify_one();
+        if std::mem::take(&mut state.idle) {
+            drop(state);
+            self.0.wake.notify_one();
+        }
     }
 
     /// Returns whether the app is so far behind with its data channels that no more may come.
@@ -115,30 +120,29 @@ fn channel_bytes(event: &Event) -> usize {
 }
 
 fn run(shared: &Shared, listener: &dyn Listener, caught_up: &CaughtUp) {
+    let mut state = shared.lock();
     loop {
-        let event = {
-            let mut state = shared.lock();
-            loop {
-                if state.closed {
-                    return;
-                }
-                if let Some(event) = state.events.pop_front() {
-                    break event;
-                }
-                state = shared.wake.wait(state).unwrap_or_else(PoisonError::into_inner);
-            }
+        if state.closed {
+            return;
+        }
+        let Some(event) = state.events.pop_front() else {
+            state.idle = true;
+            state = shared.wake.wait(state).unwrap_or_else(PoisonError::into_inner);
+            continue;
         };
+        drop(state);
         if catch_unwind(AssertUnwindSafe(|| listener.on_event(&event))).is_err() {
             tracing::error!(event = event.name(), "the app's listener panicked");
         }
-        let has_caught_up = {
-            let mut state = shared.lock();
-            state.channel_bytes = state.channel_bytes.saturating_sub(channel_bytes(&event));
-            let low = state.channel_bytes <= CHANNEL_BYTES_LOW;
-            low && std::mem::take(&mut state.behind)
-        };
-        if has_caught_up {
+        let size = channel_bytes(&event);
+        drop(event);
+        state = shared.lock();
+        state.channel_bytes = state.channel_bytes.saturating_sub(size);
+        let low = state.channel_bytes <= CHANNEL_BYTES_LOW;
+        if low && std::mem::take(&mut state.behind) {
+            drop(state);
             caught_up();
+            state = shared.lock();
         }
     }
 }

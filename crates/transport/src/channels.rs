@@ -145,11 +145,12 @@ impl Link {
             Error::ErrDataChannelClosed | Error::ErrDataChannelNotOpen => LinkError::ChannelNotOpen(channel),
             error => LinkError::stack(error),
         })?;
-        self.pump();
+        self.unsettled = true;
         Ok(())
     }
 
-    /// Returns the size of the largest message that the other side takes, in bytes (RFC 8841 section 6).
+    /// Returns the size of the largest message that can be sent, in bytes: what the other side takes (RFC 8841
+    /// section 6), and at most [`crate::MAX_MESSAGE`].
     pub fn max_message_size(&self) -> u64 {
         self.negotiation.max_message()
     }

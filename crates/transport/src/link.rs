@@ -5,6 +5,9 @@
 //! [`LinkState`]; [`LinkState::Closed`] is final. After every input the link drains the stack until a whole
 //! pass brings nothing, because one layer's output is often set off by another's (the first flight of DTLS by
 //! ICE, the association of SCTP by DTLS), and would otherwise wait for a timer.
+//!
+//! What comes in numbers (messages to be sent, application data, media) is drained when the owner asks for outputs, a
+//! batch at once: SCTP then puts several messages into one packet and acknowledges several packets together.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::net::SocketAddr;
@@ -46,6 +49,12 @@ const MAX_PATHS: usize = 256;
 /// First byte of a DTLS record that carries an alert (RFC 6347 section 4.1).
 const DTLS_ALERT: u8 = 21;
 
+/// First byte of a DTLS record that carries application data (RFC 6347 section 4.1).
+const DTLS_APPLICATION_DATA: u8 = 23;
+
+/// First bytes of RTP and RTCP (RFC 7983 section 7).
+const MEDIA: std::ops::RangeInclusive<u8> = 128..=191;
+
 /// A datagram to send.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Transmit {
@@ -77,6 +86,8 @@ pub struct Link {
     pub(crate) pace: Pace,
     /// ICE found a path and the layers above were not yet given the time.
     path_found: bool,
+    /// The stack was given something and not drained since.
+    pub(crate) unsettled: bool,
     handshake: Handshake,
     association: Association,
     liveness: Liveness,
@@ -119,6 +130,7 @@ impl Link {
             ufrag: String::new(),
             pace: Pace::default(),
             path_found: false,
+            unsettled: false,
             handshake: Handshake::default(),
             association: Association::default(),
             liveness: Liveness::default(),
@@ -192,8 +204,12 @@ impl Link {
             // A path that works is worth nominating at once.
             self.run_stack_timers();
         }
+        if data[0] == DTLS_APPLICATION_DATA || MEDIA.contains(&data[0]) {
+            self.unsettled = true;
+            return;
+        }
         self.pump();
-        if data.first() == Some(&DTLS_ALERT) && self.has_peer_left() {
+        if data[0] == DTLS_ALERT && self.has_peer_left() {
             self.enter(LinkState::Closed);
         }
     }
@@ -225,6 +241,7 @@ impl Link {
         if self.closed {
             return None;
         }
+        self.settle();
         let handshake = [self.handshake.next(self.round_trip()), self.handshake.deadline()];
         let timeouts =
             [self.stack_timeout(), self.next_request(), self.liveness.next(), self.pace.deadline()];
@@ -233,11 +250,13 @@ impl Link {
 
     /// Takes the next datagram to send.
     pub fn poll_transmit(&mut self) -> Option<Transmit> {
+        self.settle();
         self.transmits.pop_front()
     }
 
     /// Takes the next event.
     pub fn poll_event(&mut self) -> Option<LinkEvent> {
+        self.settle();
         let event = self.events.pop_front()?;
         if matches!(event, LinkEvent::Rtp { .. }) {
             self.waiting_packets -= 1;
@@ -263,6 +282,7 @@ impl Link {
         // Closing tries everything; what fails of it is gone anyway.
         let _ = self.pc.close();
         self.flush();
+        self.unsettled = false;
         self.closed = true;
         self.events.clear();
         self.waiting_packets = 0;
@@ -304,6 +324,7 @@ impl Link {
 
     /// Throws the stack's connection away and makes another.
     pub(crate) fn renew_connection(&mut self) -> Result<(), LinkError> {
+        self.settle();
         self.pc = stack::connection(self.config.instant(self.now), &self.config, self.feedback.clone())?;
         self.pace.settle();
         self.liveness.stop();
@@ -313,8 +334,16 @@ impl Link {
         Ok(())
     }
 
+    /// Drains the stack if it was given something since the last time.
+    fn settle(&mut self) {
+        if self.unsettled {
+            self.pump();
+        }
+    }
+
     /// Drains the stack until a pass brings nothing.
     pub(crate) fn pump(&mut self) {
+        self.unsettled = false;
         loop {
             let mut quiet = !self.flush();
             while let Some(event) = self.pc.poll_event() {
