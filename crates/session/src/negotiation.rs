@@ -8,7 +8,8 @@
 //! When two offers collide, the polite side (the lower peer id) gives its own up and answers, the impolite one
 //! ignores the other's. The polite side does not provoke it: it holds its first offer for a moment, as the peer
 //! is about to make one. An offer without an answer is sent again, the very same, so that no lost message leaves
-//! a pair dead and a late answer still fits.
+//! a pair dead and a late answer still fits. It may be known already, and the peer may have gone on from there: an
+//! offer that comes again is answered by the very same answer, and changes nothing.
 //!
 //! Every command carries the number of its negotiation. A result with another number is stale and ignored.
 
@@ -46,6 +47,8 @@ pub(crate) enum Step {
     Yielded,
     /// Our offer got no answer in time; unless it was a restart, it is sent again next.
     Unanswered { restart: bool },
+    /// The peer seems to miss our answer, which is sent again next.
+    Unheard,
     /// An exchange is complete.
     Settled,
     /// Something went wrong; `restart` says that it was an ICE restart of ours.
@@ -79,6 +82,10 @@ pub(crate) struct Negotiation {
     dangling: bool,
     /// The offer that waits for its answer.
     offer: String,
+    /// The peer's offer that the link was last told to take.
+    taken: String,
+    /// Our answer to it, while no exchange came after.
+    answer: Option<String>,
     hold_until: Option<Time>,
     retry_at: Option<Time>,
     failures: u32,
@@ -101,6 +108,8 @@ impl Negotiation {
             owed: false,
             dangling: false,
             offer: String::new(),
+            taken: String::new(),
+            answer: None,
             hold_until: polite.then(|| now + POLITE_HOLD),
             retry_at: None,
             failures: 0,
@@ -132,9 +141,9 @@ impl Negotiation {
         self.steps.pop_front()
     }
 
-    /// Holds the first offer until then.
-    pub(crate) fn hold(&mut self, until: Time) {
-        self.hold_until = Some(until);
+    /// Holds the first offer until then at least.
+    pub(crate) fn hold(&mut self, until: Option<Time>) {
+        self.hold_until = self.hold_until.max(until);
     }
 
     /// The link's tracks differ from what was negotiated.
@@ -172,6 +181,10 @@ impl Negotiation {
 
     /// The peer offered. Returns whether the offer counts, now or later.
     pub(crate) fn offer_received(&mut self, now: Time, sdp: String) -> bool {
+        let link_is_busy = matches!(self.state, State::Applying { .. } | State::Answering);
+        if !link_is_busy && self.repeats_answer(&sdp) {
+            return true;
+        }
         match self.state {
             State::Stable => self.answer(now, sdp),
             State::Creating { .. } | State::Offered { .. } => {
@@ -207,6 +220,7 @@ impl Negotiation {
                 self.steps.push_back(Step::Send { kind, sdp });
             }
             (State::Answering, SdpKind::Answer) => {
+                self.answer = Some(sdp.clone());
                 self.steps.push_back(Step::Send { kind, sdp });
                 self.settle(now, up);
             }
@@ -218,6 +232,7 @@ impl Negotiation {
     pub(crate) fn answer_accepted(&mut self, now: Time, negotiation: u64, up: bool) {
         // When the link took so long that the answer was given up, it counts all the same.
         if negotiation == self.last && matches!(self.state, State::Applying { .. } | State::Offered { .. }) {
+            self.answer = None;
             self.settle(now, up);
         }
     }
@@ -260,6 +275,14 @@ impl Negotiation {
                 self.retry_at = Some(now + RETRY_DELAY);
             }
         }
+    }
+
+    /// Signalling is back and nothing was lost with it: what was under way goes on, with all the time that it had.
+    pub(crate) fn go_on(&mut self, now: Time) {
+        self.enter(now, self.state);
+        self.failures = 0;
+        self.retry_at = None;
+        self.advance(now, true);
     }
 
     /// Signalling is back and the link was kept: what was under way is made again.
@@ -322,8 +345,22 @@ impl Negotiation {
         self.hold_until = None;
         self.retry_at = None;
         self.last += 1;
+        self.answer = None;
+        self.taken.clone_from(&sdp);
         self.enter(now, State::Answering);
         self.steps.push_back(Step::AcceptOffer { negotiation: self.last, sdp });
+    }
+
+    /// Sends our answer again when the peer repeats the offer that it answers, and after it our own offer, which the
+    /// peer may have ignored for its own. Returns whether it does.
+    fn repeats_answer(&mut self, offer: &str) -> bool {
+        let Some(sdp) = self.answer.clone().filter(|_| self.taken == offer) else { return false };
+        self.steps.push_back(Step::Unheard);
+        self.steps.push_back(Step::Send { kind: SdpKind::Answer, sdp });
+        if self.expects_answer() {
+            self.steps.push_back(Step::Send { kind: SdpKind::Offer, sdp: self.offer.clone() });
+        }
+        true
     }
 
     fn settle(&mut self, now: Time, up: bool) {

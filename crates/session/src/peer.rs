@@ -67,6 +67,8 @@ pub(crate) struct Peer {
     resetting: bool,
     /// Whether a message to the peer may have been lost with the signalling.
     message_lost: bool,
+    /// Whether one could not even be sent.
+    unsent: bool,
     leave_at: Option<Time>,
     replace_at: Option<Time>,
     announced: Option<Parlor>,
@@ -99,6 +101,7 @@ impl Peer {
             state: PeerState::Idle,
             resetting: false,
             message_lost: false,
+            unsent: false,
             leave_at: None,
             replace_at: None,
             announced: None,
@@ -330,7 +333,12 @@ impl Peer {
         let unused = self.state == PeerState::Idle && self.identity.is_none();
         // A link that was lost meanwhile is restarted, which a peer that noticed nothing takes from us.
         let whole = resumed && !self.message_lost && self.link_state != LinkState::Closed;
-        if same_id && (unused || self.link_outlives_signalling() || whole) {
+        if same_id && whole && !self.unsent {
+            self.resetting = false;
+            self.show_link(context);
+            self.negotiation.go_on(context.now);
+            self.perform(context);
+        } else if same_id && (unused || self.link_outlives_signalling() || whole) {
             self.resume(context);
         } else {
             self.replace_link(context);
@@ -346,6 +354,7 @@ impl Peer {
     fn resume(&mut self, context: &mut Context<'_>) {
         self.resetting = false;
         self.message_lost = false;
+        self.unsent = false;
         self.told.clear();
         self.show_link(context);
         self.recovery.resume(context.now);
@@ -383,18 +392,16 @@ impl Peer {
     }
 
     fn answer_received(&mut self, context: &mut Context<'_>, sdp: String) {
-        if !self.negotiation.expects_answer() {
-            return;
-        }
         let identity = Identity::of(&sdp);
-        if self.is_replaced_by(&identity) {
-            // Answered by a connection that our link can never reach. The new link will offer afresh.
-            let restarted = self.negotiation.restarts();
+        let expected = self.negotiation.expects_answer();
+        let is_foreign = self.identity.as_ref().is_some_and(|old| old.is_replaced_by(&identity));
+        if is_foreign || (expected && self.replace_at.is_some()) {
+            // It comes from a connection that our link can never reach. Nobody need wait for it: perhaps our offer gave
+            // way to one from the connection before. The new link will offer afresh.
+            let pause = self.negotiation.restarts().then_some(context.now + REBUILD_PAUSE);
             self.replace_link(context);
-            if restarted {
-                self.negotiation.hold(context.now + REBUILD_PAUSE);
-            }
-        } else {
+            self.negotiation.hold(pause);
+        } else if expected {
             self.negotiation.answer_received(context.now, sdp);
             self.identity = Some(identity);
         }
@@ -433,6 +440,10 @@ impl Peer {
                     if restart {
                         self.restart_failed(context);
                     }
+                }
+                Step::Unheard => {
+                    self.candidates.rewind();
+                    self.told.clear();
                 }
                 Step::Settled => self.recovery.negotiated(context.now),
                 Step::Failed { reason, restart } => {
@@ -478,6 +489,7 @@ impl Peer {
         self.link_state = LinkState::New;
         self.resetting = self.state != PeerState::Idle;
         self.message_lost = false;
+        self.unsent = false;
         self.replace_at = None;
         self.identity = None;
         self.negotiation = Negotiation::new(context.now, self.polite, self.negotiation.last());
@@ -568,13 +580,14 @@ impl Peer {
         self.send_candidates(context, candidates);
     }
 
-    fn send_candidates(&self, context: &mut Context<'_>, candidates: Vec<Option<IceCandidate>>) {
+    fn send_candidates(&mut self, context: &mut Context<'_>, candidates: Vec<Option<IceCandidate>>) {
         for candidate in candidates {
             self.send(context, &PeerMessage::Candidate(candidate));
         }
     }
 
-    fn send(&self, context: &mut Context<'_>, message: &PeerMessage) {
+    fn send(&mut self, context: &mut Context<'_>, message: &PeerMessage) {
+        self.unsent |= !context.wire.up;
         if let Err(error) = context.wire.message(context.now, self.id, &self.wire_id, message) {
             self.report(context, error.message);
         }

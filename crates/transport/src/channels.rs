@@ -70,6 +70,13 @@ pub(crate) struct Channels {
     up: bool,
 }
 
+impl Channels {
+    /// Returns whether SCTP is up.
+    pub(crate) fn are_up(&self) -> bool {
+        self.up
+    }
+}
+
 impl Link {
     /// Opens a data channel; it is open for sending at [`LinkEvent::ChannelOpened`]. The first one needs a
     /// negotiation.

@@ -7,6 +7,7 @@
 
 #![forbid(unsafe_code)]
 
+mod association;
 mod candidates;
 mod channels;
 mod checks;

@@ -24,6 +24,7 @@ use rtc::sansio::Protocol;
 use rtc::shared::{TaggedBytesMut, TransportContext, TransportProtocol};
 use units::Time;
 
+use crate::association::Association;
 use crate::candidates::Candidates;
 use crate::channels::Channels;
 use crate::checks::Pace;
@@ -88,6 +89,7 @@ pub struct Link {
     /// The stack was given something and not drained since.
     pub(crate) unsettled: bool,
     handshake: Handshake,
+    association: Association,
     liveness: Liveness,
     /// The newest check of each path since the last search began.
     path_checks: BTreeMap<(SocketAddr, SocketAddr), BytesMut>,
@@ -130,6 +132,7 @@ impl Link {
             path_found: false,
             unsettled: false,
             handshake: Handshake::default(),
+            association: Association::default(),
             liveness: Liveness::default(),
             path_checks: BTreeMap::new(),
             negotiation: Negotiation::default(),
@@ -167,6 +170,13 @@ impl Link {
         self.counters.datagrams_received += 1;
         if self.handshake.received(data) == Verdict::Repetition {
             self.repeat_flight(true);
+            return;
+        }
+        if !self.channels.are_up()
+            && self.negotiation.is_dtls_server()
+            && let Some(data) = self.association.received(data)
+        {
+            self.transmit(Transmit { local, remote, data });
             return;
         }
         let answers_check = self.round_trips.received(self.now, data);
@@ -320,6 +330,7 @@ impl Link {
         self.liveness.stop();
         self.path_checks.clear();
         self.handshake = Handshake::default();
+        self.association = Association::default();
         Ok(())
     }
 
@@ -374,6 +385,7 @@ impl Link {
             let (local, remote) = (datagram.transport.local_addr, datagram.transport.peer_addr);
             let data = datagram.message;
             self.handshake.sent(self.now, &data);
+            self.association.sent(&data);
             // A check announces itself by its first byte (RFC 7983).
             if data.first().is_some_and(|&first| first < 4) {
                 if self.round_trips.sent(self.now, &data) && self.path_checks.len() < MAX_PATHS {

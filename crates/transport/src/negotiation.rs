@@ -75,6 +75,11 @@ impl Negotiation {
         &self.agreed
     }
 
+    /// Returns whether the other side begins the DTLS handshake.
+    pub(crate) fn is_dtls_server(&self) -> bool {
+        self.setup == Some(Setup::Passive)
+    }
+
     /// Returns whether a remote description comes from another connection than the one in force.
     ///
     /// Another certificate says so; where an engine shares its certificate among links, another transport

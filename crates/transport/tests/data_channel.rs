@@ -54,6 +54,30 @@ fn a_peer_that_closes_its_link_closes_no_channel() {
 }
 
 #[test]
+fn channels_open_after_the_answers_to_the_first_calls_of_sctp_were_lost() {
+    // More than one, because the stack's choice of a wrong association is a matter of chance.
+    for lost in [1, 1, 1, 1, 2, 2, 2, 2] {
+        let mut pair = Pair::new(Duration::from_millis(10));
+        pair.add(A, MICROPHONE);
+        let mut left = lost;
+        // Encrypted application data. The side that answers is the one that SCTP calls.
+        pair.lose = Box::new(move |side, datagram| {
+            let loses = side == B && datagram.data[0] == 23 && left > 0;
+            left -= usize::from(loses);
+            loses
+        });
+        pair.negotiate(A);
+        pair.run_until_connected();
+        pair.run(Duration::from_secs(10));
+        pair.links[B].open_channel("chat", ChannelOptions::default()).unwrap();
+        pair.negotiate(B);
+        pair.run_until(Duration::from_secs(1), |pair| {
+            [A, B].iter().all(|&side| !opened(pair, side).is_empty())
+        });
+    }
+}
+
+#[test]
 fn a_data_section_has_the_number_that_a_browser_would_give_it() {
     for tracks in [0, 2] {
         let mut pair = Pair::new(Duration::ZERO);
