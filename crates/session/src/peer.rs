@@ -11,12 +11,14 @@
 //! A link that the peer closed is replaced after a short while, in which the peer's own offer from a new
 //! connection or its leaving usually settles the matter.
 
+mod messages;
+
 use std::collections::BTreeSet;
 use std::time::Duration;
 
 use protocol::Map;
 use protocol::ice::IceServer;
-use protocol::peer::{IceCandidate, Parlor, PeerMessage, SdpKind};
+use protocol::peer::{Parlor, PeerMessage, SdpKind};
 use units::{ChannelId, ChannelOptions, LinkId, PeerId, Time, TrackId};
 
 use crate::candidates::Candidates;
@@ -32,9 +34,6 @@ use crate::{Event, LinkCommand, LinkEvent, LinkState, LocalTrack, PeerState};
 
 /// The capability of an engine that keeps a healthy link when signalling reconnects; the session announces it.
 pub const CAP_KEEP_LINK: &str = "keep-link";
-
-/// The version of what descriptions announce.
-const PARLOR_VERSION: u32 = 1;
 
 /// How long to wait before a link that the peer closed is replaced.
 const REPLACE_DELAY: Duration = Duration::from_secs(1);
@@ -69,6 +68,8 @@ pub(crate) struct Peer {
     replace_at: Option<Time>,
     announced: Option<Parlor>,
     identity: Option<Identity>,
+    /// Who was at the other end of the link before this one.
+    former: Option<Identity>,
     negotiation: Negotiation,
     candidates: Candidates,
     recovery: Recovery,
@@ -102,6 +103,7 @@ impl Peer {
             replace_at: None,
             announced: None,
             identity: None,
+            former: None,
             negotiation: Negotiation::new(context.now, polite, 0),
             candidates: Candidates::default(),
             recovery: Recovery::new(polite),
@@ -379,6 +381,11 @@ impl Peer {
         if self.is_replaced_by(&identity) {
             self.replace_link(context);
         }
+        let is_stale = self.identity.is_none() && self.former.as_ref().is_some_and(|old| old.is(&identity));
+        if is_stale && self.has_something(context) {
+            // It was made for the link before ours. An offer of ours tells the peer that there is a new one.
+            return;
+        }
         if self.negotiation.offer_received(context.now, sdp) {
             if self.identity.as_ref().is_some_and(|old| old.restarts_into(&identity)) {
                 self.candidates.restart();
@@ -469,10 +476,14 @@ impl Peer {
 
     /// The local tracks or channels changed: before anything was negotiated, there may be nothing to offer.
     fn offers_changed(&mut self, context: &mut Context<'_>) {
-        let has_tracks = context.streams.tracks().next().is_some();
-        let empty = self.identity.is_none() && !has_tracks && !self.channels.has_own();
+        let empty = self.identity.is_none() && !self.has_something(context);
         self.negotiation.set_empty(context.now, empty, context.up);
         self.perform(context);
+    }
+
+    /// Returns whether there is something to offer.
+    fn has_something(&self, context: &Context<'_>) -> bool {
+        context.streams.tracks().next().is_some() || self.channels.has_own()
     }
 
     fn replace_link(&mut self, context: &mut Context<'_>) {
@@ -485,11 +496,11 @@ impl Peer {
         self.message_lost = false;
         self.unsent = false;
         self.replace_at = None;
-        self.identity = None;
+        self.former = self.identity.take().or(self.former.take());
         self.negotiation = Negotiation::new(context.now, self.polite, self.negotiation.last());
         self.candidates = Candidates::default();
         self.recovery = if self.recovery.is_under_way() {
-            Recovery::rebuilt(context.now, self.polite)
+            self.recovery.rebuilt(context.now, self.polite)
         } else {
             Recovery::new(self.polite)
         };
@@ -555,35 +566,6 @@ impl Peer {
     fn hand_over_candidates(&mut self, context: &mut Context<'_>) {
         for candidate in self.candidates.remote_described() {
             context.wire.link(self.link, LinkCommand::AddCandidate(candidate));
-        }
-    }
-
-    /// Sends a description between what must come before it and what must come after it.
-    fn send_description(&mut self, context: &mut Context<'_>, kind: SdpKind, sdp: String) {
-        let streams = context.streams;
-        for offered in streams.tracks() {
-            if let Some(message) = offered.metadata_message()
-                && self.told.insert(offered.track.id)
-            {
-                self.send(context, &message);
-            }
-        }
-        let parlor = Parlor { v: PARLOR_VERSION, caps: context.caps.to_vec() };
-        self.send(context, &PeerMessage::Description { kind, sdp, parlor: Some(parlor) });
-        let candidates = self.candidates.described();
-        self.send_candidates(context, candidates);
-    }
-
-    fn send_candidates(&mut self, context: &mut Context<'_>, candidates: Vec<Option<IceCandidate>>) {
-        for candidate in candidates {
-            self.send(context, &PeerMessage::Candidate(candidate));
-        }
-    }
-
-    fn send(&mut self, context: &mut Context<'_>, message: &PeerMessage) {
-        self.unsent |= !context.wire.up;
-        if let Err(error) = context.wire.message(context.now, self.id, &self.wire_id, message) {
-            self.report(context, error.message);
         }
     }
 

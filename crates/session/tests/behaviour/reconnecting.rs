@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use crate::negotiating::{LOWER, answer_out, sdp, with_camera, without_tracks};
 use crate::support::{Client, Taken, opened, parlor_description};
 use protocol::peer::SdpKind;
 use protocol::{ClientFrame, ServerFrame};
@@ -309,6 +310,20 @@ fn a_sdk_peer_that_leaves_is_gone_at_once() {
     assert_eq!(taken.links, [(link, LinkCommand::Close)]);
     assert_eq!(taken.peer_states(), [PeerState::Closed]);
     assert!(matches!(taken.events.last(), Some(Event::PeerLeft { .. })));
+}
+
+#[test]
+fn an_offer_that_was_made_for_the_link_before_gives_way_to_ours_if_we_have_one_to_make() {
+    for has_camera in [true, false] {
+        let (mut client, link) = if has_camera { with_camera(LOWER) } else { without_tracks(LOWER) };
+        answer_out(&mut client, link, LOWER, &sdp(1, "AA", "u1"));
+        client.link_state(link, LinkState::Closed);
+        opened(&client.advance_ms(1_000));
+        let taken = client.offer(LOWER, &sdp(1, "AA", "u2"));
+        assert_eq!(taken.negotiation().is_none(), has_camera, "{taken:?}");
+        let taken = client.offer(LOWER, &sdp(2, "AA", "u3"));
+        assert!(taken.negotiation().is_some(), "the offer of a new connection counts");
+    }
 }
 
 #[test]
