@@ -25,7 +25,7 @@ use crate::candidates::Candidates;
 use crate::channels::Channels;
 use crate::identity::Identity;
 use crate::ids::Ids;
-use crate::negotiation::{Negotiation, Step};
+use crate::negotiation::{Negotiation, Offer, Step};
 use crate::recovery::{Due, Recovery};
 use crate::remote_tracks::{MetadataEntry, RemoteTracks};
 use crate::streams::{LocalStreams, Offered};
@@ -140,12 +140,13 @@ impl Peer {
     pub(crate) fn handle_message(&mut self, context: &mut Context<'_>, message: PeerMessage) {
         match message {
             PeerMessage::Description { kind, sdp, parlor } => {
+                let number = parlor.as_ref().and_then(|parlor| parlor.offer);
                 if parlor.is_some() {
                     self.announced = parlor;
                 }
                 match kind {
-                    SdpKind::Offer => self.offer_received(context, sdp),
-                    SdpKind::Answer => self.answer_received(context, sdp),
+                    SdpKind::Offer => self.offer_received(context, Offer { sdp, number }),
+                    SdpKind::Answer => self.answer_received(context, sdp, number),
                 }
             }
             PeerMessage::Candidate(candidate) => {
@@ -376,27 +377,27 @@ impl Peer {
         caps.into_iter().any(|cap| cap == CAP_KEEP_LINK)
     }
 
-    fn offer_received(&mut self, context: &mut Context<'_>, sdp: String) {
-        let identity = Identity::of(&sdp);
+    fn offer_received(&mut self, context: &mut Context<'_>, offer: Offer) {
+        let identity = Identity::of(&offer.sdp);
         if self.is_replaced_by(&identity) {
             self.replace_link(context);
         }
         let is_stale = self.identity.is_none() && self.former.as_ref().is_some_and(|old| old.is(&identity));
-        if is_stale && self.has_something(context) {
-            // It was made for the link before ours. An offer of ours tells the peer that there is a new one.
-            return;
-        }
-        if self.negotiation.offer_received(context.now, sdp) {
+        if self.negotiation.offer_received(context.now, offer) {
             if self.identity.as_ref().is_some_and(|old| old.restarts_into(&identity)) {
                 self.candidates.restart();
             }
             self.identity = Some(identity);
+            if is_stale && self.has_something(context) {
+                // It was made for the link before ours. The answer tells the peer, which then may have nothing to offer.
+                self.negotiation.needed(context.now, context.up);
+            }
         }
     }
 
-    fn answer_received(&mut self, context: &mut Context<'_>, sdp: String) {
+    fn answer_received(&mut self, context: &mut Context<'_>, sdp: String, offer: Option<u64>) {
         let identity = Identity::of(&sdp);
-        let expected = self.negotiation.expects_answer();
+        let expected = self.negotiation.expects_answer(offer);
         let is_foreign = self.identity.as_ref().is_some_and(|old| old.is_replaced_by(&identity));
         if is_foreign || (expected && self.replace_at.is_some()) {
             // It comes from a connection that our link can never reach. Nobody need wait for it: perhaps our offer gave
@@ -433,7 +434,7 @@ impl Peer {
                     context.wire.link(self.link, LinkCommand::AcceptAnswer { negotiation, sdp });
                     self.hand_over_candidates(context);
                 }
-                Step::Send { kind, sdp } => self.send_description(context, kind, sdp),
+                Step::Send { kind, sdp, offer } => self.send_description(context, kind, sdp, offer),
                 Step::Yielded => self.candidates.rewind(),
                 Step::Unanswered { restart } => {
                     self.candidates.rewind();

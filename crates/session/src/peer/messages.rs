@@ -9,7 +9,13 @@ const PARLOR_VERSION: u32 = 1;
 
 impl Peer {
     /// Sends a description between what must come before it and what must come after it.
-    pub(super) fn send_description(&mut self, context: &mut Context<'_>, kind: SdpKind, sdp: String) {
+    pub(super) fn send_description(
+        &mut self,
+        context: &mut Context<'_>,
+        kind: SdpKind,
+        sdp: String,
+        offer: Option<u64>,
+    ) {
         let streams = context.streams;
         for offered in streams.tracks() {
             if let Some(message) = offered.metadata_message()
@@ -18,7 +24,7 @@ impl Peer {
                 self.send(context, &message);
             }
         }
-        let parlor = Parlor { v: PARLOR_VERSION, caps: context.caps.to_vec() };
+        let parlor = Parlor { v: PARLOR_VERSION, caps: context.caps.to_vec(), offer };
         self.send(context, &PeerMessage::Description { kind, sdp, parlor: Some(parlor) });
         let candidates = self.candidates.described();
         self.send_candidates(context, candidates);
