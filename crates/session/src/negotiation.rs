@@ -41,8 +41,8 @@ pub(crate) enum Step {
     AcceptOffer { negotiation: u64, sdp: String },
     /// Command the link.
     AcceptAnswer { negotiation: u64, sdp: String },
-    /// Send a description to the peer.
-    Send { kind: SdpKind, sdp: String },
+    /// Send a description to the peer; `offer` is the number of the offer, ours or the peer's, if it has one.
+    Send { kind: SdpKind, sdp: String, offer: Option<u64> },
     /// Our offer was given up for the peer's.
     Yielded,
     /// Our offer got no answer in time; unless it was a restart, it is sent again next.
@@ -64,6 +64,14 @@ enum State {
     Answering,
 }
 
+/// An offer of the peer.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct Offer {
+    pub(crate) sdp: String,
+    /// The peer's number of it, which the answer bears; published SDKs give none.
+    pub(crate) number: Option<u64>,
+}
+
 #[derive(Debug)]
 pub(crate) struct Negotiation {
     polite: bool,
@@ -83,14 +91,14 @@ pub(crate) struct Negotiation {
     /// The offer that waits for its answer.
     offer: String,
     /// The peer's offer that the link was last told to take.
-    taken: String,
+    taken: Offer,
     /// Our answer to it, while no exchange came after.
     answer: Option<String>,
     hold_until: Option<Time>,
     retry_at: Option<Time>,
     failures: u32,
     /// An offer that came while an earlier exchange was not complete; a later one replaces it.
-    waiting_offer: Option<String>,
+    waiting_offer: Option<Offer>,
     steps: VecDeque<Step>,
 }
 
@@ -108,7 +116,7 @@ impl Negotiation {
             owed: false,
             dangling: false,
             offer: String::new(),
-            taken: String::new(),
+            taken: Offer::default(),
             answer: None,
             hold_until: polite.then(|| now + POLITE_HOLD),
             retry_at: None,
@@ -127,9 +135,9 @@ impl Negotiation {
         self.waiting_offer.is_some()
     }
 
-    /// Returns whether an offer of ours waits for its answer.
-    pub(crate) fn expects_answer(&self) -> bool {
-        matches!(self.state, State::Offered { .. })
+    /// Returns whether an offer of ours waits for an answer to an offer of this number, or of an unknown one.
+    pub(crate) fn expects_answer(&self, offer: Option<u64>) -> bool {
+        matches!(self.state, State::Offered { .. }) && offer.is_none_or(|offer| offer == self.last)
     }
 
     /// Returns whether that offer restarts ICE.
@@ -180,22 +188,22 @@ impl Negotiation {
     }
 
     /// The peer offered. Returns whether the offer counts, now or later.
-    pub(crate) fn offer_received(&mut self, now: Time, sdp: String) -> bool {
+    pub(crate) fn offer_received(&mut self, now: Time, offer: Offer) -> bool {
         let link_is_busy = matches!(self.state, State::Applying { .. } | State::Answering);
-        if !link_is_busy && self.repeats_answer(&sdp) {
+        if !link_is_busy && self.repeats_answer(&offer) {
             return true;
         }
         match self.state {
-            State::Stable => self.answer(now, sdp),
+            State::Stable => self.answer(now, offer),
             State::Creating { .. } | State::Offered { .. } => {
                 if !self.polite {
                     return false;
                 }
                 self.needed = true;
                 self.steps.push_back(Step::Yielded);
-                self.answer(now, sdp);
+                self.answer(now, offer);
             }
-            State::Applying { .. } | State::Answering => self.waiting_offer = Some(sdp),
+            State::Applying { .. } | State::Answering => self.waiting_offer = Some(offer),
         }
         true
     }
@@ -216,12 +224,12 @@ impl Negotiation {
         match (self.state, kind) {
             (State::Creating { restart }, SdpKind::Offer) => {
                 self.enter(now, State::Offered { restart });
-                self.offer.clone_from(&sdp);
-                self.steps.push_back(Step::Send { kind, sdp });
+                self.offer = sdp;
+                self.send_offer();
             }
             (State::Answering, SdpKind::Answer) => {
                 self.answer = Some(sdp.clone());
-                self.steps.push_back(Step::Send { kind, sdp });
+                self.steps.push_back(Step::Send { kind, sdp, offer: self.taken.number });
                 self.settle(now, up);
             }
             _ => {}
@@ -322,8 +330,8 @@ impl Negotiation {
         if self.state != State::Stable {
             return;
         }
-        if let Some(sdp) = self.waiting_offer.take() {
-            self.answer(now, sdp);
+        if let Some(offer) = self.waiting_offer.take() {
+            self.answer(now, offer);
             return;
         }
         if !up || !self.wants_offer() || self.earliest_offer().is_some_and(|at| at > now) {
@@ -339,28 +347,34 @@ impl Negotiation {
         self.steps.push_back(Step::CreateOffer { negotiation: self.last, ice_restart: restart });
     }
 
-    fn answer(&mut self, now: Time, sdp: String) {
+    fn answer(&mut self, now: Time, offer: Offer) {
         // The answer may cover what we need; if not, the link says so again.
         self.owed |= std::mem::take(&mut self.needed);
         self.hold_until = None;
         self.retry_at = None;
         self.last += 1;
         self.answer = None;
-        self.taken.clone_from(&sdp);
+        self.taken.clone_from(&offer);
         self.enter(now, State::Answering);
-        self.steps.push_back(Step::AcceptOffer { negotiation: self.last, sdp });
+        self.steps.push_back(Step::AcceptOffer { negotiation: self.last, sdp: offer.sdp });
     }
 
     /// Sends our answer again when the peer repeats the offer that it answers, and after it our own offer, which the
     /// peer may have ignored for its own. Returns whether it does.
-    fn repeats_answer(&mut self, offer: &str) -> bool {
-        let Some(sdp) = self.answer.clone().filter(|_| self.taken == offer) else { return false };
+    fn repeats_answer(&mut self, offer: &Offer) -> bool {
+        let Some(sdp) = self.answer.clone().filter(|_| self.taken == *offer) else { return false };
         self.steps.push_back(Step::Unheard);
-        self.steps.push_back(Step::Send { kind: SdpKind::Answer, sdp });
-        if self.expects_answer() {
-            self.steps.push_back(Step::Send { kind: SdpKind::Offer, sdp: self.offer.clone() });
+        self.steps.push_back(Step::Send { kind: SdpKind::Answer, sdp, offer: offer.number });
+        if matches!(self.state, State::Offered { .. }) {
+            self.send_offer();
         }
         true
+    }
+
+    /// Sends the offer that waits for its answer. Its number is that of the negotiation.
+    fn send_offer(&mut self) {
+        let (kind, sdp) = (SdpKind::Offer, self.offer.clone());
+        self.steps.push_back(Step::Send { kind, sdp, offer: Some(self.last) });
     }
 
     fn settle(&mut self, now: Time, up: bool) {
@@ -384,7 +398,7 @@ impl Negotiation {
             self.enter(now, State::Stable);
         } else if self.may_try_again(now) {
             self.enter(now, State::Offered { restart });
-            self.steps.push_back(Step::Send { kind: SdpKind::Offer, sdp: self.offer.clone() });
+            self.send_offer();
         }
     }
 

@@ -81,10 +81,11 @@ impl Recovery {
         Self { polite, state: State::Off, steps: 0, changed: None }
     }
 
-    /// Stands where the ladder of the link before this one ended.
-    pub(crate) fn rebuilt(now: Time, polite: bool) -> Self {
+    /// Stands where the ladder of the link before this one ended, or was left when that link was replaced for another
+    /// reason: once something was negotiated on this one, it goes on from there.
+    pub(crate) fn rebuilt(&self, now: Time, polite: bool) -> Self {
         let state = State::Rebuilt { by: now + REBUILD_TIMEOUT };
-        Self { polite, state, steps: LADDER.len(), changed: None }
+        Self { polite, state, steps: self.steps, changed: None }
     }
 
     /// Returns whether a lost link is being brought back.
@@ -131,10 +132,15 @@ impl Recovery {
 
     /// A restart was answered, or the peer's own offer was accepted instead: the link gets time to connect.
     pub(crate) fn negotiated(&mut self, now: Time) {
-        if matches!(self.state, State::Started | State::Waiting { .. }) {
-            let pause = LADDER.get(self.steps).copied().unwrap_or(LAST_CONNECT_TIME).max(CONNECT_TIME);
-            self.state = State::Waiting { at: now + pause + self.delay(now) };
-        }
+        let pause = match self.state {
+            State::Started | State::Waiting { .. } => {
+                LADDER.get(self.steps).copied().unwrap_or(LAST_CONNECT_TIME).max(CONNECT_TIME)
+            }
+            // A new link also shakes hands.
+            State::Rebuilt { .. } | State::Exhausted if self.steps < LADDER.len() => REBUILD_TIMEOUT,
+            State::Off | State::Rebuilt { .. } | State::Exhausted => return,
+        };
+        self.state = State::Waiting { at: now + pause + self.delay(now) };
     }
 
     /// The signalling connection is back: what was under way may be lost.
@@ -276,13 +282,26 @@ mod tests {
         }
         let at = recovery.poll_timeout().unwrap();
         assert_eq!(recovery.handle_timeout(at, true), Due::Rebuild);
-        let mut recovery = Recovery::rebuilt(at, false);
+        let mut recovery = recovery.rebuilt(at, false);
         recovery.link_lost(at);
         recovery.negotiated(at);
         assert_eq!(recovery.handle_timeout(at, true), Due::Nothing);
         let by = at + REBUILD_TIMEOUT;
         assert_eq!(recovery.poll_timeout(), Some(by));
         assert_eq!((recovery.handle_timeout(by, true), recovery.poll_timeout()), (Due::Exhausted, None));
+    }
+
+    #[test]
+    fn a_link_that_was_replaced_on_the_way_up_goes_on_from_there_once_it_is_negotiated() {
+        let mut recovery = Recovery::new(false);
+        recovery.link_lost(Time::ZERO);
+        assert_eq!(recovery.handle_timeout(Time::ZERO, true), Due::Restart);
+        let mut recovery = recovery.rebuilt(Time::ZERO, false);
+        recovery.negotiated(Time::from_millis(100));
+        assert_eq!(recovery.poll_timeout(), Some(Time::from_millis(30_100)));
+        recovery.link_lost(Time::from_millis(15_000));
+        assert_eq!(recovery.poll_timeout(), Some(Time::from_millis(16_000)));
+        assert_eq!(recovery.handle_timeout(Time::from_millis(16_000), true), Due::Restart);
     }
 
     #[test]

@@ -104,7 +104,7 @@ fn metadata_goes_first_then_the_offer_then_the_candidates() {
             metadata: Some(role("camera")),
         }
     );
-    let announced = protocol::peer::Parlor { v: 1, caps: vec!["keep-link".to_owned()] };
+    let announced = protocol::peer::Parlor { v: 1, caps: vec!["keep-link".to_owned()], offer: Some(1) };
     assert_eq!(
         messages[2],
         PeerMessage::Description {
