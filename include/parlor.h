@@ -1335,7 +1335,7 @@ parlor_status parlor_session_open_channel(struct parlor_session *session,
  * - Ownership: `data` is copied.
  * - Threads: any, also event callbacks.
  * - Errors: `PARLOR_STATUS_BUSY`, `PARLOR_STATUS_PAYLOAD_TOO_LARGE` for more than the peer takes (64 KiB until the channel
- *   is open, then what the peer said), `PARLOR_STATUS_UNKNOWN_ID` when there is no such channel,
+ *   is open, then what the peer said, 128 KiB at most), `PARLOR_STATUS_UNKNOWN_ID` when there is no such channel,
  *   `PARLOR_STATUS_INVALID_ARGUMENT`, `PARLOR_STATUS_INVALID_UTF8`, `PARLOR_STATUS_CLOSED`,
  *   `PARLOR_STATUS_NULL_POINTER`.
  * - Since: 0.1.0
@@ -2085,7 +2085,8 @@ PARLOR_API parlor_status parlor_session_remove_stream(struct parlor_session *ses
 
 /**
  * Sends a JSON text to one peer, or with a `peer_id` of 0 to everyone in the channel. Ends with
- * `PARLOR_EVENT_REQUEST_DONE`.
+ * `PARLOR_EVENT_REQUEST_DONE`. It goes through the server, whose protocol carries JSON alone: bytes travel on data
+ * channels (`parlor_session_send_channel`).
  *
  * - Ownership: `data` is copied; `out_request_id` may be NULL.
  * - Threads: any, also event callbacks.

@@ -67,7 +67,8 @@ impl Session {
         self.0.remove_stream(stream)
     }
 
-    /// Sends a JSON text to one peer, or to everyone in the channel; ends with `request-done`.
+    /// Sends a JSON text to one peer, or to everyone in the channel; ends with `request-done`. It goes through the
+    /// server, whose protocol carries JSON alone: bytes travel on data channels ([`Session::send_channel`]).
     ///
     /// # Errors
     ///
@@ -97,7 +98,8 @@ impl Session {
     /// # Errors
     ///
     /// [`super::Status::Busy`] when the channel is full; [`super::Status::PayloadTooLarge`] for more than the peer
-    /// takes (64 KiB until the channel is open, then what the peer said); [`super::Status::InvalidUtf8`];
+    /// takes (64 KiB until the channel is open, then what the peer said, 128 KiB at most);
+    /// [`super::Status::InvalidUtf8`];
     /// [`super::Status::UnknownId`] when there is no such channel; [`super::Status::Closed`].
     pub fn send_channel(&self, channel: ChannelId, data: &[u8], binary: bool) -> Result<()> {
         self.0.send_channel(channel, data, binary)

@@ -15,6 +15,8 @@ const EVENT_QUEUE: usize = 4096;
 const CHANNEL_BYTES: usize = 4 * 1024 * 1024;
 /// The links go on when no more than this waits.
 const CHANNEL_BYTES_LOW: usize = 1024 * 1024;
+/// How many events go to the thread at once at most; it works on them while the network thread goes on.
+const FLUSH_EVENTS: usize = 64;
 /// What a message costs beside its bytes.
 const MESSAGE_OVERHEAD: usize = 256;
 
@@ -27,6 +29,8 @@ struct State {
     dropped_messages: u64,
     channel_bytes: usize,
     behind: bool,
+    /// The thread sleeps and is to be woken.
+    idle: bool,
     closed: bool,
 }
 
@@ -42,33 +46,59 @@ impl Shared {
     }
 }
 
-/// Feeds the dispatcher; held by the network thread. Clones feed the same thread.
-#[derive(Clone)]
-pub(crate) struct EventQueue(Arc<Shared>);
+/// Feeds the dispatcher; held by the network thread.
+pub(crate) struct EventQueue {
+    shared: Arc<Shared>,
+    /// What was pushed since the last flush: the thread is woken once for all of it.
+    pending: Vec<Event>,
+}
 
 impl EventQueue {
-    /// Queues an event; after the session was closed it goes nowhere.
-    pub(crate) fn push(&self, event: Event) {
-        let mut state = self.0.lock();
-        if state.closed {
+    /// Takes an event for the next flush.
+    pub(crate) fn push(&mut self, event: Event) {
+        self.pending.push(event);
+        if self.pending.len() >= FLUSH_EVENTS {
+            self.flush();
+        }
+    }
+
+    /// Queues what was pushed; after the session was closed it goes nowhere.
+    pub(crate) fn flush(&mut self) {
+        if self.pending.is_empty() {
             return;
         }
-        if state.events.len() >= EVENT_QUEUE && matches!(event, Event::Data { .. }) {
-            state.dropped_messages += 1;
-            if state.dropped_messages.is_power_of_two() {
-                tracing::warn!(dropped = state.dropped_messages, "the app is too slow for its messages");
-            }
-            return;
+        let mut state = self.shared.lock();
+        for event in self.pending.drain(..) {
+            state.push(event);
         }
-        state.channel_bytes += channel_bytes(&event);
-        state.behind |= state.channel_bytes > CHANNEL_BYTES;
-        state.events.push_back(event);
-        self.0.wake.notify_one();
+        if std::mem::take(&mut state.idle) {
+            drop(state);
+            self.shared.wake.notify_one();
+        }
     }
 
     /// Returns whether the app is so far behind with its data channels that no more may come.
-    pub(crate) fn is_behind(&self) -> bool {
-        self.0.lock().behind
+    pub(crate) fn is_behind(&mut self) -> bool {
+        self.flush();
+        self.shared.lock().behind
+    }
+}
+
+impl State {
+    fn push(&mut self, event: Event) {
+        if self.closed {
+            return;
+        }
+        if self.events.len() >= EVENT_QUEUE && matches!(event, Event::Data { .. }) {
+            self.dropped_messages += 1;
+            if self.dropped_messages.is_power_of_two() {
+                tracing::warn!(dropped = self.dropped_messages, "the app is too slow for its messages");
+            }
+            return;
+        }
+        self.channel_bytes += channel_bytes(&event);
+        self.behind |= self.channel_bytes > CHANNEL_BYTES;
+        self.events.push_back(event);
     }
 }
 
@@ -90,7 +120,7 @@ impl Dispatcher {
 
     /// Returns the feeding end.
     pub(crate) fn queue(&self) -> EventQueue {
-        EventQueue(Arc::clone(&self.shared))
+        EventQueue { shared: Arc::clone(&self.shared), pending: Vec::new() }
     }
 
     /// Ends the thread. Once this has returned the listener is not called any more and was dropped; called from
@@ -115,30 +145,29 @@ fn channel_bytes(event: &Event) -> usize {
 }
 
 fn run(shared: &Shared, listener: &dyn Listener, caught_up: &CaughtUp) {
+    let mut state = shared.lock();
     loop {
-        let event = {
-            let mut state = shared.lock();
-            loop {
-                if state.closed {
-                    return;
-                }
-                if let Some(event) = state.events.pop_front() {
-                    break event;
-                }
-                state = shared.wake.wait(state).unwrap_or_else(PoisonError::into_inner);
-            }
+        if state.closed {
+            return;
+        }
+        let Some(event) = state.events.pop_front() else {
+            state.idle = true;
+            state = shared.wake.wait(state).unwrap_or_else(PoisonError::into_inner);
+            continue;
         };
+        drop(state);
         if catch_unwind(AssertUnwindSafe(|| listener.on_event(&event))).is_err() {
             tracing::error!(event = event.name(), "the app's listener panicked");
         }
-        let has_caught_up = {
-            let mut state = shared.lock();
-            state.channel_bytes = state.channel_bytes.saturating_sub(channel_bytes(&event));
-            let low = state.channel_bytes <= CHANNEL_BYTES_LOW;
-            low && std::mem::take(&mut state.behind)
-        };
-        if has_caught_up {
+        let size = channel_bytes(&event);
+        drop(event);
+        state = shared.lock();
+        state.channel_bytes = state.channel_bytes.saturating_sub(size);
+        let low = state.channel_bytes <= CHANNEL_BYTES_LOW;
+        if low && std::mem::take(&mut state.behind) {
+            drop(state);
             caught_up();
+            state = shared.lock();
         }
     }
 }
@@ -162,13 +191,15 @@ mod tests {
     fn events_come_in_order_and_a_panicking_listener_goes_on_receiving() {
         let (sender, received) = mpsc::channel();
         let dispatcher = Dispatcher::start(Arc::new(Recorder(sender)), Box::new(|| {})).unwrap();
-        let queue = dispatcher.queue();
+        let mut queue = dispatcher.queue();
         queue.push(Event::GoingAway { retry_after_ms: 1 });
         queue.push(Event::Left { reason: None });
+        queue.flush();
         assert_eq!(received.recv().unwrap(), "going-away");
         assert_eq!(received.recv().unwrap(), "left");
         dispatcher.close();
         queue.push(Event::Left { reason: None });
+        queue.flush();
         assert!(received.recv().is_err(), "the listener was dropped, nothing comes after close");
     }
 
@@ -190,7 +221,9 @@ mod tests {
             Dispatcher::start(listener, Box::new(|| {})).unwrap()
         });
         *closer.0.lock().unwrap() = Some(Arc::clone(&dispatcher));
-        dispatcher.queue().push(Event::Left { reason: None });
+        let mut queue = dispatcher.queue();
+        queue.push(Event::Left { reason: None });
+        queue.flush();
         received.recv().unwrap();
     }
 }

@@ -11,7 +11,7 @@ use serde_json::{Map, Value};
 use session::{LocalStream, LocalTrack};
 use units::{ChannelId, ChannelOptions, Codec, MediaKind, PeerId, RequestId, Secret, StreamId, TrackId};
 
-use super::channels::{Gauge, Message};
+use super::channels::{Message, Outbox};
 use super::dispatch::Dispatcher;
 use super::engine::EngineCore;
 use super::live::{Kind, Live};
@@ -38,7 +38,7 @@ pub(crate) struct View {
     pub(crate) peer_id: Option<String>,
     pub(crate) peers: BTreeMap<PeerId, (PeerInfo, PeerStats)>,
     pub(crate) tracks: BTreeMap<TrackId, RemoteTrack>,
-    pub(crate) channels: BTreeMap<ChannelId, Arc<Gauge>>,
+    pub(crate) channels: BTreeMap<ChannelId, Arc<Outbox>>,
 }
 
 impl Default for View {
@@ -222,15 +222,15 @@ impl SessionHandle {
         }
         self.open()?;
         let channel = ChannelId::new(next_id());
-        let gauge = Gauge::new();
+        let outbox = Outbox::new();
         {
             let mut view = self.shared.view();
             if !view.peers.contains_key(&peer) {
                 return Err(unknown_peer());
             }
-            view.channels.insert(channel, Arc::clone(&gauge));
+            view.channels.insert(channel, Arc::clone(&outbox));
         }
-        let command = Command::OpenChannel(self.key, peer, channel, label.to_owned(), options, gauge);
+        let command = Command::OpenChannel(self.key, peer, channel, label.to_owned(), options, outbox);
         self.push(command).inspect_err(|_| drop(self.shared.view().channels.remove(&channel)))?;
         Ok(channel)
     }
@@ -240,26 +240,23 @@ impl SessionHandle {
         if !binary && std::str::from_utf8(data).is_err() {
             return Err(Error::new(Status::InvalidUtf8, "the text is not UTF-8"));
         }
-        let gauge = self.gauge(channel)?;
-        gauge.take_in(data.len())?;
+        let outbox = self.outbox(channel)?;
         let message = Message { binary, data: Bytes::copy_from_slice(data) };
-        self.push(Command::SendChannel(self.key, channel, message)).inspect_err(|_| {
-            gauge.let_out(data.len());
-        })
+        outbox.post(message, || self.push(Command::FlushChannel(self.key, channel)))
     }
 
     /// Closes a data channel.
     pub(crate) fn close_channel(&self, channel: ChannelId) -> Result<()> {
-        self.gauge(channel)?;
+        self.outbox(channel)?;
         self.command(session::Command::CloseChannel { channel })
     }
 
     /// Returns how many bytes wait in a data channel.
     pub(crate) fn channel_buffered_amount(&self, channel: ChannelId) -> Result<usize> {
-        Ok(self.gauge(channel)?.bytes())
+        Ok(self.outbox(channel)?.bytes())
     }
 
-    fn gauge(&self, channel: ChannelId) -> Result<Arc<Gauge>> {
+    fn outbox(&self, channel: ChannelId) -> Result<Arc<Outbox>> {
         self.open()?;
         let found = self.shared.view().channels.get(&channel).cloned();
         found.ok_or_else(|| Error::new(Status::UnknownId, "there is no such data channel"))

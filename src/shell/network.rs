@@ -14,7 +14,7 @@ use tokio::runtime::{Handle, Runtime};
 use transport::{Certificate, ResolveToken};
 use units::{ChannelId, ChannelOptions, LinkId, PeerId, ReceiverId, Time, TrackId};
 
-use super::channels::{Gauge, Message};
+use super::channels::Outbox;
 use super::clock;
 use super::queue::NetworkQueue;
 use super::receive::Playout;
@@ -39,9 +39,9 @@ pub(crate) enum Command {
     /// Register a stream with its sources.
     AddStream(SessionKey, LocalStream, Vec<(TrackId, TrackSource)>),
     /// Open a data channel of this id to a peer.
-    OpenChannel(SessionKey, PeerId, ChannelId, String, ChannelOptions, Arc<Gauge>),
-    /// Send a message on a data channel.
-    SendChannel(SessionKey, ChannelId, Message),
+    OpenChannel(SessionKey, PeerId, ChannelId, String, ChannelOptions, Arc<Outbox>),
+    /// Send what was posted to a data channel.
+    FlushChannel(SessionKey, ChannelId),
     /// The app says that the network changed.
     NetworkChanged(SessionKey),
     /// The app has caught up with its data channels.
@@ -199,15 +199,13 @@ impl Network {
             Command::AddStream(key, stream, sources) => {
                 self.with_session(key, |session, context| session.add_stream(now, context, stream, sources));
             }
-            Command::OpenChannel(key, peer, channel, label, options, gauge) => {
+            Command::OpenChannel(key, peer, channel, label, options, outbox) => {
                 self.with_session(key, |session, context| {
-                    session.open_channel(now, context, (peer, channel), label, options, gauge);
+                    session.open_channel(now, context, (peer, channel), label, options, outbox);
                 });
             }
-            Command::SendChannel(key, channel, message) => {
-                self.with_session(key, |session, context| {
-                    session.send_channel(now, context, channel, message);
-                });
+            Command::FlushChannel(key, channel) => {
+                self.with_session(key, |session, context| session.flush_channel(now, context, channel));
             }
             Command::NetworkChanged(key) => {
                 self.with_session(key, |session, context| session.network_changed(now, context, true));

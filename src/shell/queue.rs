@@ -23,6 +23,12 @@ pub(crate) struct Pending {
     closed: bool,
 }
 
+impl Pending {
+    fn is_empty(&self) -> bool {
+        self.commands.is_empty() && self.media.is_empty()
+    }
+}
+
 /// The queue of one engine's network thread; any thread may push.
 pub(crate) struct NetworkQueue {
     pending: Mutex<Pending>,
@@ -48,9 +54,10 @@ impl NetworkQueue {
         if pending.commands.len() >= COMMAND_QUEUE {
             return Err(Error::new(Status::Busy, "too many calls wait for the engine; try again"));
         }
+        let is_first = pending.is_empty();
         pending.commands.push(command);
         drop(pending);
-        self.waker.wake();
+        self.wake(is_first);
         Ok(())
     }
 
@@ -59,9 +66,10 @@ impl NetworkQueue {
     pub(crate) fn report(&self, command: Command) {
         let mut pending = self.lock();
         if !pending.closed {
+            let is_first = pending.is_empty();
             pending.commands.push(command);
             drop(pending);
-            self.waker.wake();
+            self.wake(is_first);
         }
     }
 
@@ -71,13 +79,14 @@ impl NetworkQueue {
         if pending.closed {
             return;
         }
+        let is_first = pending.is_empty();
         if pending.media.len() >= MEDIA_QUEUE {
             pending.media.pop_front();
             pending.media_dropped += 1;
         }
         pending.media.push_back(batch);
         drop(pending);
-        self.waker.wake();
+        self.wake(is_first);
     }
 
     /// Takes all that waits; called by the network thread.
@@ -89,6 +98,13 @@ impl NetworkQueue {
     pub(crate) fn close(&self) {
         let mut pending = self.lock();
         *pending = Pending { closed: true, ..Pending::default() };
+    }
+
+    /// Wakes the thread for what was pushed first: it takes all that waits when it comes.
+    fn wake(&self, is_first: bool) {
+        if is_first {
+            self.waker.wake();
+        }
     }
 
     fn lock(&self) -> MutexGuard<'_, Pending> {

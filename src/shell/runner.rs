@@ -205,8 +205,9 @@ impl SessionRunner {
         more
     }
 
-    /// Writes what is queued for the sockets.
+    /// Writes what is queued for the sockets, and hands over what is queued for the app.
     pub(super) fn send(&mut self) {
+        self.events.flush();
         if let Some(wires) = &mut self.wires {
             wires.flush();
         }
@@ -445,8 +446,8 @@ impl SessionRunner {
             session::Event::TrackRemoved { track, .. } => self.end_track(context, *track),
             session::Event::ChannelOpened { peer, channel, received: Some(carrier), .. } => {
                 let max = self.links.get(&carrier.0).map_or(0, |runner| runner.link.max_message_size());
-                let gauge = self.channels.add_received(*channel, *peer, *carrier, max);
-                self.shared.view().channels.insert(*channel, gauge);
+                let outbox = self.channels.add_received(*channel, *peer, *carrier, max);
+                self.shared.view().channels.insert(*channel, outbox);
             }
             session::Event::ChannelClosed { channel, .. } => self.channels.remove(*channel),
             _ => {}

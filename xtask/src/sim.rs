@@ -10,6 +10,10 @@ use crate::{Result, command, workspace};
 /// The seeds of CI.
 pub const BRIEFLY: &str = "0..500";
 
+/// Has the C library's allocator keep what is freed: a seventh of the time of a simulation is saved.
+const ALLOCATOR: &str = "glibc.malloc.tcache_max=65536:glibc.malloc.tcache_count=2000:\
+                         glibc.malloc.trim_threshold=1000000000:glibc.malloc.mmap_threshold=1000000000";
+
 /// Runs the seeds `A..B`; the first failure of each is printed, with what replays it.
 pub fn check(seeds: &str) -> Result {
     simulate(seeds, None)
@@ -37,7 +41,7 @@ fn simulate(seeds: &str, report: Option<&Path>) -> Result {
     }
     let mut test = command::cargo();
     test.arg("test").args(workspace::ALL).args(["--test", "simulation", "--", "--nocapture"]);
-    test.env("PARLOR_SIM_SEEDS", seeds);
+    test.env("PARLOR_SIM_SEEDS", seeds).env("GLIBC_TUNABLES", ALLOCATOR);
     if let Some(report) = report {
         test.env("PARLOR_SIM_REPORT", report);
     }

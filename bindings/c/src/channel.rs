@@ -78,7 +78,7 @@ pub unsafe extern "C" fn parlor_session_open_channel(
 /// - Ownership: `data` is copied.
 /// - Threads: any, also event callbacks.
 /// - Errors: `PARLOR_STATUS_BUSY`, `PARLOR_STATUS_PAYLOAD_TOO_LARGE` for more than the peer takes (64 KiB until the channel
-///   is open, then what the peer said), `PARLOR_STATUS_UNKNOWN_ID` when there is no such channel,
+///   is open, then what the peer said, 128 KiB at most), `PARLOR_STATUS_UNKNOWN_ID` when there is no such channel,
 ///   `PARLOR_STATUS_INVALID_ARGUMENT`, `PARLOR_STATUS_INVALID_UTF8`, `PARLOR_STATUS_CLOSED`,
 ///   `PARLOR_STATUS_NULL_POINTER`.
 /// - Since: 0.1.0

@@ -220,7 +220,8 @@ pub unsafe extern "C" fn parlor_session_remove_stream(
 }
 
 /// Sends a JSON text to one peer, or with a `peer_id` of 0 to everyone in the channel. Ends with
-/// `PARLOR_EVENT_REQUEST_DONE`.
+/// `PARLOR_EVENT_REQUEST_DONE`. It goes through the server, whose protocol carries JSON alone: bytes travel on data
+/// channels (`parlor_session_send_channel`).
 ///
 /// - Ownership: `data` is copied; `out_request_id` may be NULL.
 /// - Threads: any, also event callbacks.

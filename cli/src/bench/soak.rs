@@ -18,9 +18,6 @@ use serde_json::{Value, json};
 use super::{OutputArgs, machine, percentile, print, tenth};
 use crate::demo::LocalServer;
 
-/// Between two things that happen.
-const PACE: Duration = Duration::from_millis(500);
-
 /// Between two looks at the process.
 const SAMPLE_INTERVAL: Duration = Duration::from_secs(5);
 
@@ -36,6 +33,9 @@ pub struct SoakArgs {
     /// How many sessions.
     #[arg(long, default_value_t = 6)]
     sessions: usize,
+    /// Between two things that happen, in milliseconds.
+    #[arg(long, default_value_t = 500)]
+    pace_ms: u64,
     /// What decides who does what.
     #[arg(long, default_value_t = 1)]
     seed: u64,
@@ -77,7 +77,7 @@ pub fn run(arguments: &SoakArgs) -> Result<()> {
         let index = random.next_u32() as usize % seats.len();
         seats[index].act(random.next_u32() % 10, &server)?;
         turns += 1;
-        thread::sleep(PACE);
+        thread::sleep(Duration::from_millis(arguments.pace_ms));
         if start.elapsed() >= next_sample {
             next_sample += SAMPLE_INTERVAL;
             samples.push(Sample::now());

@@ -75,6 +75,8 @@ pub struct Parlor {
     pub v: u32,
     /// Named capabilities; unknown ones are ignored.
     pub caps: Vec<String>,
+    /// The sender's number of an offer, or the number of the offer that an answer is for.
+    pub offer: Option<u64>,
 }
 
 /// An ICE candidate (the `RTCIceCandidateInit` of W3C WebRTC §4.8.1).
@@ -118,8 +120,11 @@ impl PeerMessage {
             Self::Description { kind, sdp, parlor } => {
                 let mut message =
                     json!({"type": DESCRIPTION_TYPE, "description": {"type": kind.as_str(), "sdp": sdp}});
-                if let Some(Parlor { v, caps }) = parlor {
+                if let Some(Parlor { v, caps, offer }) = parlor {
                     message["parlor"] = json!({"v": v, "caps": caps});
+                    if let Some(offer) = offer {
+                        message["parlor"]["offer"] = json!(offer);
+                    }
                 }
                 message
             }
@@ -166,7 +171,7 @@ fn parlor(value: &Value) -> Option<Parlor> {
     let v = value.get("v")?.as_u64()?.try_into().ok()?;
     let caps = value.get("caps")?.as_array()?;
     let caps = caps.iter().map(|cap| cap.as_str().map(str::to_owned)).collect::<Option<_>>()?;
-    Some(Parlor { v, caps })
+    Some(Parlor { v, caps, offer: value.get("offer").and_then(Value::as_u64) })
 }
 
 fn candidate(message: &Map) -> Result<PeerMessage, String> {

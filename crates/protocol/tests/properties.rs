@@ -110,7 +110,8 @@ fn server_frame() -> impl Strategy<Value = ServerFrame> {
 }
 
 fn peer_message() -> impl Strategy<Value = PeerMessage> {
-    let parlor = (any::<u32>(), vec(any::<String>(), 0..4)).prop_map(|(v, caps)| Parlor { v, caps });
+    let parlor = (any::<u32>(), vec(any::<String>(), 0..4), option::of(any::<u64>()));
+    let parlor = parlor.prop_map(|(v, caps, offer)| Parlor { v, caps, offer });
     let candidate =
         ("[ -~]{1,1000}", option::of(any::<String>()), option::of(any::<u16>()), option::of(any::<String>()))
             .prop_map(|(candidate, sdp_mid, sdp_mline_index, username_fragment)| IceCandidate {

@@ -35,6 +35,13 @@ impl Identity {
             || (self.restarts_into(newer) && differ(&self.session_id, &newer.session_id))
     }
 
+    /// Returns whether `newer` comes from the same connection for sure.
+    pub(crate) fn is(&self, newer: &Self) -> bool {
+        self.session_id.is_some()
+            && self.session_id == newer.session_id
+            && self.fingerprint == newer.fingerprint
+    }
+
     /// Returns whether `newer` has other ICE credentials.
     pub(crate) fn restarts_into(&self, newer: &Self) -> bool {
         self.ufrag != newer.ufrag
@@ -64,6 +71,7 @@ mod tests {
         assert!(!first.is_replaced_by(&identity("1", "AA", "w")));
         assert!(!first.is_replaced_by(&identity("2", "AA", "u")));
         assert!(first.is_replaced_by(&identity("2", "AA", "w")));
+        assert!(first.is(&identity("1", "AA", "w")) && !first.is(&identity("2", "AA", "u")));
     }
 
     #[test]

@@ -8,7 +8,8 @@
 //! When two offers collide, the polite side (the lower peer id) gives its own up and answers, the impolite one
 //! ignores the other's. The polite side does not provoke it: it holds its first offer for a moment, as the peer
 //! is about to make one. An offer without an answer is sent again, the very same, so that no lost message leaves
-//! a pair dead and a late answer still fits.
+//! a pair dead and a late answer still fits. It may be known already, and the peer may have gone on from there: an
+//! offer that comes again is answered by the very same answer, and changes nothing.
 //!
 //! Every command carries the number of its negotiation. A result with another number is stale and ignored.
 
@@ -40,12 +41,14 @@ pub(crate) enum Step {
     AcceptOffer { negotiation: u64, sdp: String },
     /// Command the link.
     AcceptAnswer { negotiation: u64, sdp: String },
-    /// Send a description to the peer.
-    Send { kind: SdpKind, sdp: String },
+    /// Send a description to the peer; `offer` is the number of the offer, ours or the peer's, if it has one.
+    Send { kind: SdpKind, sdp: String, offer: Option<u64> },
     /// Our offer was given up for the peer's.
     Yielded,
     /// Our offer got no answer in time; unless it was a restart, it is sent again next.
     Unanswered { restart: bool },
+    /// The peer seems to miss our answer, which is sent again next.
+    Unheard,
     /// An exchange is complete.
     Settled,
     /// Something went wrong; `restart` says that it was an ICE restart of ours.
@@ -59,6 +62,14 @@ enum State {
     Offered { restart: bool },
     Applying { restart: bool },
     Answering,
+}
+
+/// An offer of the peer.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct Offer {
+    pub(crate) sdp: String,
+    /// The peer's number of it, which the answer bears; published SDKs give none.
+    pub(crate) number: Option<u64>,
 }
 
 #[derive(Debug)]
@@ -79,11 +90,15 @@ pub(crate) struct Negotiation {
     dangling: bool,
     /// The offer that waits for its answer.
     offer: String,
+    /// The peer's offer that the link was last told to take.
+    taken: Offer,
+    /// Our answer to it, while no exchange came after.
+    answer: Option<String>,
     hold_until: Option<Time>,
     retry_at: Option<Time>,
     failures: u32,
     /// An offer that came while an earlier exchange was not complete; a later one replaces it.
-    waiting_offer: Option<String>,
+    waiting_offer: Option<Offer>,
     steps: VecDeque<Step>,
 }
 
@@ -101,6 +116,8 @@ impl Negotiation {
             owed: false,
             dangling: false,
             offer: String::new(),
+            taken: Offer::default(),
+            answer: None,
             hold_until: polite.then(|| now + POLITE_HOLD),
             retry_at: None,
             failures: 0,
@@ -118,13 +135,23 @@ impl Negotiation {
         self.waiting_offer.is_some()
     }
 
-    /// Returns whether an offer of ours waits for its answer.
-    pub(crate) fn expects_answer(&self) -> bool {
-        matches!(self.state, State::Offered { .. })
+    /// Returns whether an offer of ours waits for an answer to an offer of this number, or of an unknown one.
+    pub(crate) fn expects_answer(&self, offer: Option<u64>) -> bool {
+        matches!(self.state, State::Offered { .. }) && offer.is_none_or(|offer| offer == self.last)
+    }
+
+    /// Returns whether that offer restarts ICE.
+    pub(crate) fn restarts(&self) -> bool {
+        matches!(self.state, State::Offered { restart: true })
     }
 
     pub(crate) fn next_step(&mut self) -> Option<Step> {
         self.steps.pop_front()
+    }
+
+    /// Holds the first offer until then at least.
+    pub(crate) fn hold(&mut self, until: Option<Time>) {
+        self.hold_until = self.hold_until.max(until);
     }
 
     /// The link's tracks differ from what was negotiated.
@@ -161,18 +188,22 @@ impl Negotiation {
     }
 
     /// The peer offered. Returns whether the offer counts, now or later.
-    pub(crate) fn offer_received(&mut self, now: Time, sdp: String) -> bool {
+    pub(crate) fn offer_received(&mut self, now: Time, offer: Offer) -> bool {
+        let link_is_busy = matches!(self.state, State::Applying { .. } | State::Answering);
+        if !link_is_busy && self.repeats_answer(&offer) {
+            return true;
+        }
         match self.state {
-            State::Stable => self.answer(now, sdp),
+            State::Stable => self.answer(now, offer),
             State::Creating { .. } | State::Offered { .. } => {
                 if !self.polite {
                     return false;
                 }
                 self.needed = true;
                 self.steps.push_back(Step::Yielded);
-                self.answer(now, sdp);
+                self.answer(now, offer);
             }
-            State::Applying { .. } | State::Answering => self.waiting_offer = Some(sdp),
+            State::Applying { .. } | State::Answering => self.waiting_offer = Some(offer),
         }
         true
     }
@@ -193,11 +224,12 @@ impl Negotiation {
         match (self.state, kind) {
             (State::Creating { restart }, SdpKind::Offer) => {
                 self.enter(now, State::Offered { restart });
-                self.offer.clone_from(&sdp);
-                self.steps.push_back(Step::Send { kind, sdp });
+                self.offer = sdp;
+                self.send_offer();
             }
             (State::Answering, SdpKind::Answer) => {
-                self.steps.push_back(Step::Send { kind, sdp });
+                self.answer = Some(sdp.clone());
+                self.steps.push_back(Step::Send { kind, sdp, offer: self.taken.number });
                 self.settle(now, up);
             }
             _ => {}
@@ -208,6 +240,7 @@ impl Negotiation {
     pub(crate) fn answer_accepted(&mut self, now: Time, negotiation: u64, up: bool) {
         // When the link took so long that the answer was given up, it counts all the same.
         if negotiation == self.last && matches!(self.state, State::Applying { .. } | State::Offered { .. }) {
+            self.answer = None;
             self.settle(now, up);
         }
     }
@@ -252,6 +285,14 @@ impl Negotiation {
         }
     }
 
+    /// Signalling is back and nothing was lost with it: what was under way goes on, with all the time that it had.
+    pub(crate) fn go_on(&mut self, now: Time) {
+        self.enter(now, self.state);
+        self.failures = 0;
+        self.retry_at = None;
+        self.advance(now, true);
+    }
+
     /// Signalling is back and the link was kept: what was under way is made again.
     pub(crate) fn resume(&mut self, now: Time) {
         self.failures = 0;
@@ -289,8 +330,8 @@ impl Negotiation {
         if self.state != State::Stable {
             return;
         }
-        if let Some(sdp) = self.waiting_offer.take() {
-            self.answer(now, sdp);
+        if let Some(offer) = self.waiting_offer.take() {
+            self.answer(now, offer);
             return;
         }
         if !up || !self.wants_offer() || self.earliest_offer().is_some_and(|at| at > now) {
@@ -306,14 +347,34 @@ impl Negotiation {
         self.steps.push_back(Step::CreateOffer { negotiation: self.last, ice_restart: restart });
     }
 
-    fn answer(&mut self, now: Time, sdp: String) {
+    fn answer(&mut self, now: Time, offer: Offer) {
         // The answer may cover what we need; if not, the link says so again.
         self.owed |= std::mem::take(&mut self.needed);
         self.hold_until = None;
         self.retry_at = None;
         self.last += 1;
+        self.answer = None;
+        self.taken.clone_from(&offer);
         self.enter(now, State::Answering);
-        self.steps.push_back(Step::AcceptOffer { negotiation: self.last, sdp });
+        self.steps.push_back(Step::AcceptOffer { negotiation: self.last, sdp: offer.sdp });
+    }
+
+    /// Sends our answer again when the peer repeats the offer that it answers, and after it our own offer, which the
+    /// peer may have ignored for its own. Returns whether it does.
+    fn repeats_answer(&mut self, offer: &Offer) -> bool {
+        let Some(sdp) = self.answer.clone().filter(|_| self.taken == *offer) else { return false };
+        self.steps.push_back(Step::Unheard);
+        self.steps.push_back(Step::Send { kind: SdpKind::Answer, sdp, offer: offer.number });
+        if matches!(self.state, State::Offered { .. }) {
+            self.send_offer();
+        }
+        true
+    }
+
+    /// Sends the offer that waits for its answer. Its number is that of the negotiation.
+    fn send_offer(&mut self) {
+        let (kind, sdp) = (SdpKind::Offer, self.offer.clone());
+        self.steps.push_back(Step::Send { kind, sdp, offer: Some(self.last) });
     }
 
     fn settle(&mut self, now: Time, up: bool) {
@@ -337,7 +398,7 @@ impl Negotiation {
             self.enter(now, State::Stable);
         } else if self.may_try_again(now) {
             self.enter(now, State::Offered { restart });
-            self.steps.push_back(Step::Send { kind: SdpKind::Offer, sdp: self.offer.clone() });
+            self.send_offer();
         }
     }
 

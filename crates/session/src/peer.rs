@@ -11,19 +11,21 @@
 //! A link that the peer closed is replaced after a short while, in which the peer's own offer from a new
 //! connection or its leaving usually settles the matter.
 
+mod messages;
+
 use std::collections::BTreeSet;
 use std::time::Duration;
 
 use protocol::Map;
 use protocol::ice::IceServer;
-use protocol::peer::{IceCandidate, Parlor, PeerMessage, SdpKind};
+use protocol::peer::{Parlor, PeerMessage, SdpKind};
 use units::{ChannelId, ChannelOptions, LinkId, PeerId, Time, TrackId};
 
 use crate::candidates::Candidates;
 use crate::channels::Channels;
 use crate::identity::Identity;
 use crate::ids::Ids;
-use crate::negotiation::{Negotiation, Step};
+use crate::negotiation::{Negotiation, Offer, Step};
 use crate::recovery::{Due, Recovery};
 use crate::remote_tracks::{MetadataEntry, RemoteTracks};
 use crate::streams::{LocalStreams, Offered};
@@ -33,11 +35,12 @@ use crate::{Event, LinkCommand, LinkEvent, LinkState, LocalTrack, PeerState};
 /// The capability of an engine that keeps a healthy link when signalling reconnects; the session announces it.
 pub const CAP_KEEP_LINK: &str = "keep-link";
 
-/// The version of what descriptions announce.
-const PARLOR_VERSION: u32 = 1;
-
 /// How long to wait before a link that the peer closed is replaced.
 const REPLACE_DELAY: Duration = Duration::from_secs(1);
+
+/// How soon a peer that answers restarts by a new connection makes another: the published Python SDK drops offers that come
+/// sooner, and we would wait long for its answer.
+const REBUILD_PAUSE: Duration = Duration::from_secs(2);
 
 /// What a peer works with.
 pub(crate) struct Context<'a> {
@@ -63,10 +66,14 @@ pub(crate) struct Peer {
     resetting: bool,
     /// Whether a message to the peer may have been lost with the signalling.
     message_lost: bool,
+    /// Whether one could not even be sent.
+    unsent: bool,
     leave_at: Option<Time>,
     replace_at: Option<Time>,
     announced: Option<Parlor>,
     identity: Option<Identity>,
+    /// Who was at the other end of the link before this one.
+    former: Option<Identity>,
     negotiation: Negotiation,
     candidates: Candidates,
     recovery: Recovery,
@@ -95,10 +102,12 @@ impl Peer {
             state: PeerState::Idle,
             resetting: false,
             message_lost: false,
+            unsent: false,
             leave_at: None,
             replace_at: None,
             announced: None,
             identity: None,
+            former: None,
             negotiation: Negotiation::new(context.now, polite, 0),
             candidates: Candidates::default(),
             recovery: Recovery::new(polite),
@@ -135,12 +144,13 @@ impl Peer {
     pub(crate) fn handle_message(&mut self, context: &mut Context<'_>, message: PeerMessage) {
         match message {
             PeerMessage::Description { kind, sdp, parlor } => {
+                let number = parlor.as_ref().and_then(|parlor| parlor.offer);
                 if parlor.is_some() {
                     self.announced = parlor;
                 }
                 match kind {
-                    SdpKind::Offer => self.offer_received(context, sdp),
-                    SdpKind::Answer => self.answer_received(context, sdp),
+                    SdpKind::Offer => self.offer_received(context, Offer { sdp, number }),
+                    SdpKind::Answer => self.answer_received(context, sdp, number),
                 }
             }
             PeerMessage::Candidate(candidate) => {
@@ -326,7 +336,12 @@ impl Peer {
         let unused = self.state == PeerState::Idle && self.identity.is_none();
         // A link that was lost meanwhile is restarted, which a peer that noticed nothing takes from us.
         let whole = resumed && !self.message_lost && self.link_state != LinkState::Closed;
-        if same_id && (unused || self.link_outlives_signalling() || whole) {
+        if same_id && whole && !self.unsent {
+            self.resetting = false;
+            self.show_link(context);
+            self.negotiation.go_on(context.now);
+            self.perform(context);
+        } else if same_id && (unused || self.link_outlives_signalling() || whole) {
             self.resume(context);
         } else {
             self.replace_link(context);
@@ -342,6 +357,7 @@ impl Peer {
     fn resume(&mut self, context: &mut Context<'_>) {
         self.resetting = false;
         self.message_lost = false;
+        self.unsent = false;
         self.told.clear();
         self.show_link(context);
         self.recovery.resume(context.now);
@@ -365,28 +381,35 @@ impl Peer {
         caps.into_iter().any(|cap| cap == CAP_KEEP_LINK)
     }
 
-    fn offer_received(&mut self, context: &mut Context<'_>, sdp: String) {
-        let identity = Identity::of(&sdp);
+    fn offer_received(&mut self, context: &mut Context<'_>, offer: Offer) {
+        let identity = Identity::of(&offer.sdp);
         if self.is_replaced_by(&identity) {
             self.replace_link(context);
         }
-        if self.negotiation.offer_received(context.now, sdp) {
+        let is_stale = self.identity.is_none() && self.former.as_ref().is_some_and(|old| old.is(&identity));
+        if self.negotiation.offer_received(context.now, offer) {
             if self.identity.as_ref().is_some_and(|old| old.restarts_into(&identity)) {
                 self.candidates.restart();
             }
             self.identity = Some(identity);
+            if is_stale && self.has_something(context) {
+                // It was made for the link before ours. The answer tells the peer, which then may have nothing to offer.
+                self.negotiation.needed(context.now, context.up);
+            }
         }
     }
 
-    fn answer_received(&mut self, context: &mut Context<'_>, sdp: String) {
-        if !self.negotiation.expects_answer() {
-            return;
-        }
+    fn answer_received(&mut self, context: &mut Context<'_>, sdp: String, offer: Option<u64>) {
         let identity = Identity::of(&sdp);
-        if self.is_replaced_by(&identity) {
-            // Answered by a connection that our link can never reach. The new link will offer afresh.
+        let expected = self.negotiation.expects_answer(offer);
+        let is_foreign = self.identity.as_ref().is_some_and(|old| old.is_replaced_by(&identity));
+        if is_foreign || (expected && self.replace_at.is_some()) {
+            // It comes from a connection that our link can never reach. Nobody need wait for it: perhaps our offer gave
+            // way to one from the connection before. The new link will offer afresh.
+            let pause = self.negotiation.restarts().then_some(context.now + REBUILD_PAUSE);
             self.replace_link(context);
-        } else {
+            self.negotiation.hold(pause);
+        } else if expected {
             self.negotiation.answer_received(context.now, sdp);
             self.identity = Some(identity);
         }
@@ -417,7 +440,7 @@ impl Peer {
                     context.wire.link(self.link, LinkCommand::AcceptAnswer { negotiation, sdp });
                     self.hand_over_candidates(context);
                 }
-                Step::Send { kind, sdp } => self.send_description(context, kind, sdp),
+                Step::Send { kind, sdp, offer } => self.send_description(context, kind, sdp, offer),
                 Step::Yielded => self.candidates.rewind(),
                 Step::Unanswered { restart } => {
                     self.candidates.rewind();
@@ -425,6 +448,10 @@ impl Peer {
                     if restart {
                         self.restart_failed(context);
                     }
+                }
+                Step::Unheard => {
+                    self.candidates.rewind();
+                    self.told.clear();
                 }
                 Step::Settled => self.recovery.negotiated(context.now),
                 Step::Failed { reason, restart } => {
@@ -456,10 +483,14 @@ impl Peer {
 
     /// The local tracks or channels changed: before anything was negotiated, there may be nothing to offer.
     fn offers_changed(&mut self, context: &mut Context<'_>) {
-        let has_tracks = context.streams.tracks().next().is_some();
-        let empty = self.identity.is_none() && !has_tracks && !self.channels.has_own();
+        let empty = self.identity.is_none() && !self.has_something(context);
         self.negotiation.set_empty(context.now, empty, context.up);
         self.perform(context);
+    }
+
+    /// Returns whether there is something to offer.
+    fn has_something(&self, context: &Context<'_>) -> bool {
+        context.streams.tracks().next().is_some() || self.channels.has_own()
     }
 
     fn replace_link(&mut self, context: &mut Context<'_>) {
@@ -470,12 +501,13 @@ impl Peer {
         self.link_state = LinkState::New;
         self.resetting = self.state != PeerState::Idle;
         self.message_lost = false;
+        self.unsent = false;
         self.replace_at = None;
-        self.identity = None;
+        self.former = self.identity.take().or(self.former.take());
         self.negotiation = Negotiation::new(context.now, self.polite, self.negotiation.last());
         self.candidates = Candidates::default();
         self.recovery = if self.recovery.is_under_way() {
-            Recovery::rebuilt(context.now, self.polite)
+            self.recovery.rebuilt(context.now, self.polite)
         } else {
             Recovery::new(self.polite)
         };
@@ -541,34 +573,6 @@ impl Peer {
     fn hand_over_candidates(&mut self, context: &mut Context<'_>) {
         for candidate in self.candidates.remote_described() {
             context.wire.link(self.link, LinkCommand::AddCandidate(candidate));
-        }
-    }
-
-    /// Sends a description between what must come before it and what must come after it.
-    fn send_description(&mut self, context: &mut Context<'_>, kind: SdpKind, sdp: String) {
-        let streams = context.streams;
-        for offered in streams.tracks() {
-            if let Some(message) = offered.metadata_message()
-                && self.told.insert(offered.track.id)
-            {
-                self.send(context, &message);
-            }
-        }
-        let parlor = Parlor { v: PARLOR_VERSION, caps: context.caps.to_vec() };
-        self.send(context, &PeerMessage::Description { kind, sdp, parlor: Some(parlor) });
-        let candidates = self.candidates.described();
-        self.send_candidates(context, candidates);
-    }
-
-    fn send_candidates(&self, context: &mut Context<'_>, candidates: Vec<Option<IceCandidate>>) {
-        for candidate in candidates {
-            self.send(context, &PeerMessage::Candidate(candidate));
-        }
-    }
-
-    fn send(&self, context: &mut Context<'_>, message: &PeerMessage) {
-        if let Err(error) = context.wire.message(context.now, self.id, &self.wire_id, message) {
-            self.report(context, error.message);
         }
     }
 

@@ -28,9 +28,12 @@ const LADDER: [Duration; 9] = [
     Duration::from_secs(30),
 ];
 
-/// How long a restart that was answered may take to connect before the next step is due even if the link
-/// does not say that it failed again.
-const CONNECT_TIMEOUT: Duration = Duration::from_secs(30);
+/// How long a restart that was answered gets at least before the next step is due, although the link does not say that it
+/// failed again: the path may be back long since, and the other side's sockets gone with the old one.
+const CONNECT_TIME: Duration = Duration::from_secs(3);
+
+/// The same for the last restart.
+const LAST_CONNECT_TIME: Duration = Duration::from_secs(30);
 
 /// How much later the polite side starts each step.
 const POLITE_DELAY: Duration = Duration::from_millis(400);
@@ -78,10 +81,11 @@ impl Recovery {
         Self { polite, state: State::Off, steps: 0, changed: None }
     }
 
-    /// Stands where the ladder of the link before this one ended.
-    pub(crate) fn rebuilt(now: Time, polite: bool) -> Self {
+    /// Stands where the ladder of the link before this one ended, or was left when that link was replaced for another
+    /// reason: once something was negotiated on this one, it goes on from there.
+    pub(crate) fn rebuilt(&self, now: Time, polite: bool) -> Self {
         let state = State::Rebuilt { by: now + REBUILD_TIMEOUT };
-        Self { polite, state, steps: LADDER.len(), changed: None }
+        Self { polite, state, steps: self.steps, changed: None }
     }
 
     /// Returns whether a lost link is being brought back.
@@ -128,9 +132,15 @@ impl Recovery {
 
     /// A restart was answered, or the peer's own offer was accepted instead: the link gets time to connect.
     pub(crate) fn negotiated(&mut self, now: Time) {
-        if matches!(self.state, State::Started | State::Waiting { .. }) {
-            self.state = State::Waiting { at: now + CONNECT_TIMEOUT };
-        }
+        let pause = match self.state {
+            State::Started | State::Waiting { .. } => {
+                LADDER.get(self.steps).copied().unwrap_or(LAST_CONNECT_TIME).max(CONNECT_TIME)
+            }
+            // A new link also shakes hands.
+            State::Rebuilt { .. } | State::Exhausted if self.steps < LADDER.len() => REBUILD_TIMEOUT,
+            State::Off | State::Rebuilt { .. } | State::Exhausted => return,
+        };
+        self.state = State::Waiting { at: now + pause + self.delay(now) };
     }
 
     /// The signalling connection is back: what was under way may be lost.
@@ -170,9 +180,13 @@ impl Recovery {
 
     fn wait(&mut self, now: Time) {
         let pause = LADDER.get(self.steps).copied().unwrap_or(Duration::ZERO);
+        self.state = State::Waiting { at: now + pause + self.delay(now) };
+    }
+
+    /// Returns how much later than the other side this one starts a step.
+    fn delay(&self, now: Time) -> Duration {
         let cause_is_ours = self.changed.is_some_and(|changed| now - changed < CHANGE_SHOWS);
-        let later = if self.polite && !cause_is_ours { POLITE_DELAY } else { Duration::ZERO };
-        self.state = State::Waiting { at: now + pause + later };
+        if self.polite && !cause_is_ours { POLITE_DELAY } else { Duration::ZERO }
     }
 }
 
@@ -220,7 +234,22 @@ mod tests {
         recovery.link_lost(Time::ZERO);
         assert_eq!(recovery.poll_timeout(), Some(Time::from_millis(400)));
         recovery.negotiated(Time::from_millis(100));
-        assert_eq!(recovery.poll_timeout(), Some(Time::from_millis(30_100)));
+        assert_eq!(recovery.poll_timeout(), Some(Time::from_millis(3_500)));
+    }
+
+    #[test]
+    fn restarts_go_on_while_answered_ones_find_no_path() {
+        let mut recovery = Recovery::new(false);
+        recovery.link_lost(Time::ZERO);
+        let mut pauses = Vec::new();
+        let mut now = Time::ZERO;
+        while recovery.handle_timeout(now, false) == Due::Restart {
+            recovery.negotiated(now);
+            let at = recovery.poll_timeout().unwrap();
+            pauses.push((at - now).as_secs());
+            now = at;
+        }
+        assert_eq!(pauses, [3, 3, 4, 8, 16, 30, 30, 30, 30]);
     }
 
     #[test]
@@ -229,8 +258,8 @@ mod tests {
         recovery.link_lost(Time::ZERO);
         assert_eq!(recovery.handle_timeout(Time::ZERO, false), Due::Restart);
         recovery.negotiated(Time::from_millis(50));
-        recovery.link_lost(Time::from_millis(3000));
-        assert_eq!(recovery.poll_timeout(), Some(Time::from_millis(4000)));
+        recovery.link_lost(Time::from_millis(1000));
+        assert_eq!(recovery.poll_timeout(), Some(Time::from_millis(2000)));
     }
 
     #[test]
@@ -253,13 +282,26 @@ mod tests {
         }
         let at = recovery.poll_timeout().unwrap();
         assert_eq!(recovery.handle_timeout(at, true), Due::Rebuild);
-        let mut recovery = Recovery::rebuilt(at, false);
+        let mut recovery = recovery.rebuilt(at, false);
         recovery.link_lost(at);
         recovery.negotiated(at);
         assert_eq!(recovery.handle_timeout(at, true), Due::Nothing);
         let by = at + REBUILD_TIMEOUT;
         assert_eq!(recovery.poll_timeout(), Some(by));
         assert_eq!((recovery.handle_timeout(by, true), recovery.poll_timeout()), (Due::Exhausted, None));
+    }
+
+    #[test]
+    fn a_link_that_was_replaced_on_the_way_up_goes_on_from_there_once_it_is_negotiated() {
+        let mut recovery = Recovery::new(false);
+        recovery.link_lost(Time::ZERO);
+        assert_eq!(recovery.handle_timeout(Time::ZERO, true), Due::Restart);
+        let mut recovery = recovery.rebuilt(Time::ZERO, false);
+        recovery.negotiated(Time::from_millis(100));
+        assert_eq!(recovery.poll_timeout(), Some(Time::from_millis(30_100)));
+        recovery.link_lost(Time::from_millis(15_000));
+        assert_eq!(recovery.poll_timeout(), Some(Time::from_millis(16_000)));
+        assert_eq!(recovery.handle_timeout(Time::from_millis(16_000), true), Due::Restart);
     }
 
     #[test]

@@ -184,7 +184,14 @@ impl Session {
             &mut self.common.ids,
             &mut self.common.wire,
         );
-        self.handle_notice(now, notice);
+        match notice {
+            // A join under way goes on with the next connection, which is made at once.
+            Some(Notice::Lost(_)) if self.state == SessionState::Joining => {
+                self.membership.disconnected();
+                self.settle_all("disconnected", "the connection was lost");
+            }
+            notice => self.handle_notice(now, notice),
+        }
         self.with_all_peers(now, |peer, context| peer.network_changed(context));
     }
 

@@ -7,9 +7,10 @@
 //! is due. A [`Network`] alone serves tests of anything else that exchanges datagrams.
 //!
 //! What the world and the sessions decide follows from the seed. The WebRTC stack inside a link draws randomness
-//! of its own (ICE credentials, keys, transaction ids), so datagrams differ between runs with equal seeds; their
-//! number and timing, and with them the sessions' events, do not. The lengths of DTLS messages vary by a few bytes with
-//! their signatures, which moves what follows a bottleneck by microseconds: [`World::trace`] rounds times to 10 ms.
+//! of its own (ICE credentials, transaction ids, the order of hash maps), on which a call's course may hang. The test of
+//! the simulation gives it randomness of the seed's, so that a seed has one course; other tests do without. The lengths of
+//! DTLS messages vary by a few bytes with their signatures all the same, so bottlenecks count by classes of sizes, and
+//! [`World::trace`] rounds times to 10 ms.
 
 #![forbid(unsafe_code)]
 

@@ -306,8 +306,8 @@ mod tests {
 
     #[test]
     fn a_bottleneck_delays_what_comes_too_fast_and_loses_what_would_wait_too_long() {
-        // One datagram of two bytes in 10 ms, and a queue of 50 ms.
-        let bottleneck = Bottleneck { rate: BitRate::from_bps(1_600), queue: Duration::from_millis(50) };
+        // One datagram of the smallest class of sizes in 10 ms, and a queue of 50 ms.
+        let bottleneck = Bottleneck { rate: BitRate::from_kbps(80), queue: Duration::from_millis(50) };
         let mut network = Network::new(1, Path { bottleneck: Some(bottleneck), ..path(1) });
         (0..10).for_each(|number| send(&mut network, 0, number));
         assert_eq!(arrivals(&mut network), [(11, 0), (21, 1), (31, 2), (41, 3), (51, 4), (61, 5)]);

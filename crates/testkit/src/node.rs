@@ -1,6 +1,6 @@
 //! One participant of a world: a session with its links, and what the world wants to know of it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 
 use hub::ConnectionId;
@@ -83,6 +83,8 @@ pub(crate) struct Node {
     /// What came on data channels.
     pub(crate) messages: Vec<(ChannelId, bytes::Bytes)>,
     pub(crate) events: Vec<Stamped>,
+    /// The peer ids that it had, each with the number of the life, from zero.
+    pub(crate) ids: BTreeSet<(usize, String)>,
     /// What its earlier lives said, each of which ended in a crash.
     pub(crate) lives: Vec<Vec<Stamped>>,
 }

@@ -5,7 +5,7 @@
 //! * State: everything above and the time. [`World::step`] goes to the earliest thing that is due and lets it
 //!   happen, then lets everything happen that follows from it without time passing.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::Arc;

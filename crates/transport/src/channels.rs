@@ -70,6 +70,13 @@ pub(crate) struct Channels {
     up: bool,
 }
 
+impl Channels {
+    /// Returns whether SCTP is up.
+    pub(crate) fn are_up(&self) -> bool {
+        self.up
+    }
+}
+
 impl Link {
     /// Opens a data channel; it is open for sending at [`LinkEvent::ChannelOpened`]. The first one needs a
     /// negotiation.
@@ -138,11 +145,12 @@ impl Link {
             Error::ErrDataChannelClosed | Error::ErrDataChannelNotOpen => LinkError::ChannelNotOpen(channel),
             error => LinkError::stack(error),
         })?;
-        self.pump();
+        self.unsettled = true;
         Ok(())
     }
 
-    /// Returns the size of the largest message that the other side takes, in bytes (RFC 8841 section 6).
+    /// Returns the size of the largest message that can be sent, in bytes: what the other side takes (RFC 8841
+    /// section 6), and at most [`crate::MAX_MESSAGE`].
     pub fn max_message_size(&self) -> u64 {
         self.negotiation.max_message()
     }

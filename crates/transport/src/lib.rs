@@ -7,6 +7,7 @@
 
 #![forbid(unsafe_code)]
 
+mod association;
 mod candidates;
 mod channels;
 mod checks;
@@ -34,5 +35,6 @@ pub use config::{Certificate, LinkConfig};
 pub use error::LinkError;
 pub use event::{IceCandidate, LinkEvent, LinkState, ResolveToken, RtpPacket};
 pub use link::{Link, Transmit};
+pub use stack::MAX_MESSAGE;
 pub use stats::{LinkStats, ReceiverStats, SenderStats};
 pub use tracks::{LocalTrack, RtpPayload};

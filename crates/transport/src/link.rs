@@ -5,6 +5,9 @@
 //! [`LinkState`]; [`LinkState::Closed`] is final. After every input the link drains the stack until a whole
 //! pass brings nothing, because one layer's output is often set off by another's (the first flight of DTLS by
 //! ICE, the association of SCTP by DTLS), and would otherwise wait for a timer.
+//!
+//! What comes in numbers (messages to be sent, application data, media) is drained when the owner asks for outputs, a
+//! batch at once: SCTP then puts several messages into one packet and acknowledges several packets together.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::net::SocketAddr;
@@ -21,6 +24,7 @@ use rtc::sansio::Protocol;
 use rtc::shared::{TaggedBytesMut, TransportContext, TransportProtocol};
 use units::Time;
 
+use crate::association::Association;
 use crate::candidates::Candidates;
 use crate::channels::Channels;
 use crate::checks::Pace;
@@ -44,6 +48,12 @@ const MAX_PATHS: usize = 256;
 
 /// First byte of a DTLS record that carries an alert (RFC 6347 section 4.1).
 const DTLS_ALERT: u8 = 21;
+
+/// First byte of a DTLS record that carries application data (RFC 6347 section 4.1).
+const DTLS_APPLICATION_DATA: u8 = 23;
+
+/// First bytes of RTP and RTCP (RFC 7983 section 7).
+const MEDIA: std::ops::RangeInclusive<u8> = 128..=191;
 
 /// A datagram to send.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -76,7 +86,10 @@ pub struct Link {
     pub(crate) pace: Pace,
     /// ICE found a path and the layers above were not yet given the time.
     path_found: bool,
+    /// The stack was given something and not drained since.
+    pub(crate) unsettled: bool,
     handshake: Handshake,
+    association: Association,
     liveness: Liveness,
     /// The newest check of each path since the last search began.
     path_checks: BTreeMap<(SocketAddr, SocketAddr), BytesMut>,
@@ -117,7 +130,9 @@ impl Link {
             ufrag: String::new(),
             pace: Pace::default(),
             path_found: false,
+            unsettled: false,
             handshake: Handshake::default(),
+            association: Association::default(),
             liveness: Liveness::default(),
             path_checks: BTreeMap::new(),
             negotiation: Negotiation::default(),
@@ -157,6 +172,13 @@ impl Link {
             self.repeat_flight(true);
             return;
         }
+        if !self.channels.are_up()
+            && self.negotiation.is_dtls_server()
+            && let Some(data) = self.association.received(data)
+        {
+            self.transmit(Transmit { local, remote, data });
+            return;
+        }
         let answers_check = self.round_trips.received(self.now, data);
         if let Some(round_trip) = self.round_trips.measured() {
             self.liveness.set_round_trip(round_trip);
@@ -182,8 +204,12 @@ impl Link {
             // A path that works is worth nominating at once.
             self.run_stack_timers();
         }
+        if data[0] == DTLS_APPLICATION_DATA || MEDIA.contains(&data[0]) {
+            self.unsettled = true;
+            return;
+        }
         self.pump();
-        if data.first() == Some(&DTLS_ALERT) && self.has_peer_left() {
+        if data[0] == DTLS_ALERT && self.has_peer_left() {
             self.enter(LinkState::Closed);
         }
     }
@@ -215,6 +241,7 @@ impl Link {
         if self.closed {
             return None;
         }
+        self.settle();
         let handshake = [self.handshake.next(self.round_trip()), self.handshake.deadline()];
         let timeouts =
             [self.stack_timeout(), self.next_request(), self.liveness.next(), self.pace.deadline()];
@@ -223,11 +250,13 @@ impl Link {
 
     /// Takes the next datagram to send.
     pub fn poll_transmit(&mut self) -> Option<Transmit> {
+        self.settle();
         self.transmits.pop_front()
     }
 
     /// Takes the next event.
     pub fn poll_event(&mut self) -> Option<LinkEvent> {
+        self.settle();
         let event = self.events.pop_front()?;
         if matches!(event, LinkEvent::Rtp { .. }) {
             self.waiting_packets -= 1;
@@ -253,6 +282,7 @@ impl Link {
         // Closing tries everything; what fails of it is gone anyway.
         let _ = self.pc.close();
         self.flush();
+        self.unsettled = false;
         self.closed = true;
         self.events.clear();
         self.waiting_packets = 0;
@@ -294,16 +324,26 @@ impl Link {
 
     /// Throws the stack's connection away and makes another.
     pub(crate) fn renew_connection(&mut self) -> Result<(), LinkError> {
+        self.settle();
         self.pc = stack::connection(self.config.instant(self.now), &self.config, self.feedback.clone())?;
         self.pace.settle();
         self.liveness.stop();
         self.path_checks.clear();
         self.handshake = Handshake::default();
+        self.association = Association::default();
         Ok(())
+    }
+
+    /// Drains the stack if it was given something since the last time.
+    fn settle(&mut self) {
+        if self.unsettled {
+            self.pump();
+        }
     }
 
     /// Drains the stack until a pass brings nothing.
     pub(crate) fn pump(&mut self) {
+        self.unsettled = false;
         loop {
             let mut quiet = !self.flush();
             while let Some(event) = self.pc.poll_event() {
@@ -345,6 +385,7 @@ impl Link {
             let (local, remote) = (datagram.transport.local_addr, datagram.transport.peer_addr);
             let data = datagram.message;
             self.handshake.sent(self.now, &data);
+            self.association.sent(&data);
             // A check announces itself by its first byte (RFC 7983).
             if data.first().is_some_and(|&first| first < 4) {
                 if self.round_trips.sent(self.now, &data) && self.path_checks.len() < MAX_PATHS {

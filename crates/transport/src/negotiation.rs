@@ -15,6 +15,7 @@ use crate::description::{Description, Direction, Format, Msid, SectionKind, Setu
 use crate::error::LinkError;
 use crate::event::LinkEvent;
 use crate::link::Link;
+use crate::stack::MAX_MESSAGE;
 use crate::translation::{Additions, DataPlace, Remote, data_mid, for_stack, outgoing};
 
 /// What both sides said about an m-section.
@@ -63,15 +64,20 @@ impl Negotiation {
         self.agreed.iter().find(|agreed| agreed.mid == mid)
     }
 
-    /// Returns the largest message that the other side takes.
+    /// Returns the largest message that the other side takes and the stack sends.
     pub(crate) fn max_message(&self) -> u64 {
         let data = self.remote.as_ref().and_then(Description::data);
-        data.map_or(u64::MAX, |(_, section)| section.max_message)
+        data.map_or(u64::MAX, |(_, section)| section.max_message).min(MAX_MESSAGE.into())
     }
 
     /// Returns what was agreed on all media sections.
     pub(crate) fn all_agreed(&self) -> &[Agreed] {
         &self.agreed
+    }
+
+    /// Returns whether the other side begins the DTLS handshake.
+    pub(crate) fn is_dtls_server(&self) -> bool {
+        self.setup == Some(Setup::Passive)
     }
 
     /// Returns whether a remote description comes from another connection than the one in force.

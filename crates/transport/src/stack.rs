@@ -25,8 +25,9 @@ const KEEPALIVE: Duration = Duration::from_millis(2_500);
 const REFLEXIVE_WAIT: Duration = Duration::from_millis(100);
 /// How long a pair with a relayed end waits for a better one.
 const RELAY_WAIT: Duration = Duration::from_millis(400);
-/// Largest data channel message that we take, as browsers do.
-const MAX_MESSAGE: u32 = 256 * 1024;
+/// Largest data channel message that a link takes and sends, in bytes. All implementations take half of it (RFC 8841
+/// section 6.1), some twice; the stack keeps a buffer of this size for each connection, used or not.
+pub const MAX_MESSAGE: u32 = 128 * 1024;
 /// Nearest to the wire, before anything that consumes RTCP.
 const TAP_SLOT: usize = 500;
 

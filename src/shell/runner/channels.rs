@@ -7,7 +7,7 @@ use units::{ChannelId, ChannelOptions, LinkChannelId, LinkId, PeerId, Time};
 
 use super::SessionRunner;
 use crate::shell::Event;
-use crate::shell::channels::{Gauge, Message};
+use crate::shell::channels::Outbox;
 use crate::shell::network::Context;
 
 impl SessionRunner {
@@ -19,23 +19,11 @@ impl SessionRunner {
         (peer, channel): (PeerId, ChannelId),
         label: String,
         options: ChannelOptions,
-        gauge: Arc<Gauge>,
+        outbox: Arc<Outbox>,
     ) {
-        self.channels.add(channel, peer, gauge);
+        self.channels.add(channel, peer, outbox);
         let intent = Intent::OpenChannel { channel, peer, label, options };
         self.handle(now, context, Input::Command(intent));
-    }
-
-    /// Sends a message on a data channel, as soon as it is open and has room.
-    pub(in crate::shell) fn send_channel(
-        &mut self,
-        now: Time,
-        context: &mut Context<'_>,
-        channel: ChannelId,
-        message: Message,
-    ) {
-        self.channels.push(channel, message);
-        self.flush_channel(now, context, channel);
     }
 
     /// Takes what the links held back while the app was behind with its data channels.
@@ -50,7 +38,13 @@ impl SessionRunner {
         }
     }
 
-    fn flush_channel(&mut self, now: Time, context: &mut Context<'_>, channel: ChannelId) {
+    /// Sends what waits in a data channel if it is open, as far as there is room.
+    pub(in crate::shell) fn flush_channel(
+        &mut self,
+        now: Time,
+        context: &mut Context<'_>,
+        channel: ChannelId,
+    ) {
         let Some((link, _)) = self.channels.carrier(channel) else { return };
         let Some(runner) = self.links.get_mut(&link) else { return };
         context.touched.insert((self.key, link));

@@ -10,8 +10,8 @@ import { pythonPeer } from "../support/python.mjs";
 const ORDERS = { polite: ["a engine", "b other"], impolite: ["b engine", "a other"] };
 /** The engine knows of a loss within a second; a loaded machine may take longer. */
 const NOTICED_MS = 3_000;
-/** The restart that was offered meanwhile has 15 s for its answer, and the SDKs then check paths at their own pace. */
-const BACK_MS = 30_000;
+/** Restarts are offered every few seconds, and the Python SDK answers none within 2 s after another. */
+const BACK_MS = 10_000;
 
 const ip = (...words) => execFileSync("ip", words);
 const block = () => ip("rule", "add", "pref", "5", "ipproto", "udp", "blackhole");

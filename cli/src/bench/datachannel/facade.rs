@@ -1,7 +1,6 @@
 //! Two connections of the `webrtc` crate: the stack that Parlor's links use, under its own driver.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use bytes::BytesMut;
 use parlor::api::{Error, Result, Status};
@@ -14,7 +13,7 @@ use webrtc::peer_connection::{
     Registry, SettingEngineBuilder, register_default_interceptors,
 };
 
-use super::{CONNECT_BOUND, Pair, Received};
+use super::{CONNECT_BOUND, Pair, ROOM_BOUND, Received};
 
 /// How much may wait in the channel.
 const LIMIT: usize = 4 << 20;
@@ -108,7 +107,8 @@ impl Pair for Facade {
 
     fn connect(received: Arc<Received>) -> Result<Self> {
         let runtime = Runtime::new().map_err(failed)?;
-        let connected = runtime.block_on(timeout(CONNECT_BOUND, connect(received)));
+        // A timeout is made where the runtime's clock is.
+        let connected = runtime.block_on(async { timeout(CONNECT_BOUND, connect(received)).await });
         let (channel, connections) = connected.map_err(failed)??;
         Ok(Self { runtime, channel, _connections: connections })
     }
@@ -120,9 +120,7 @@ impl Pair for Facade {
     }
 
     fn wait_for_room(&mut self) -> Result<()> {
-        self.runtime
-            .block_on(timeout(Duration::from_secs(5), self.channel.writable()))
-            .map_err(failed)?
-            .map_err(failed)
+        let writable = async { timeout(ROOM_BOUND, self.channel.writable()).await };
+        self.runtime.block_on(writable).map_err(failed)?.map_err(failed)
     }
 }

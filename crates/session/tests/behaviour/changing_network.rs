@@ -77,11 +77,18 @@ fn an_attempt_that_waits_or_hangs_is_made_at_once() {
 
 #[test]
 fn a_join_under_way_survives() {
-    let mut client = Client::new();
-    client.join("room");
-    assert_eq!(network_changed(&mut client, true).connects.len(), 1);
-    client.welcome("me");
-    assert_eq!(client.ack().states(), [SessionState::Joined]);
+    for is_welcomed in [false, true] {
+        let mut client = Client::new();
+        client.join("room");
+        if is_welcomed {
+            client.welcome("me");
+        }
+        let taken = network_changed(&mut client, true);
+        assert_eq!((taken.connects.len(), taken.events.len()), (1, 0), "{taken:?}");
+        let taken = client.welcome("me");
+        assert!(matches!(&taken.frames[..], [ClientFrame::Subscribe { .. }]), "{taken:?}");
+        assert_eq!(client.ack().states(), [SessionState::Joined]);
+    }
 }
 
 #[test]

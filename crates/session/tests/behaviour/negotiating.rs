@@ -104,7 +104,7 @@ fn metadata_goes_first_then_the_offer_then_the_candidates() {
             metadata: Some(role("camera")),
         }
     );
-    let announced = protocol::peer::Parlor { v: 1, caps: vec!["keep-link".to_owned()] };
+    let announced = protocol::peer::Parlor { v: 1, caps: vec!["keep-link".to_owned()], offer: Some(1) };
     assert_eq!(
         messages[2],
         PeerMessage::Description {
@@ -524,6 +524,44 @@ fn an_answer_of_another_connection_makes_us_offer_it_a_new_link() {
     offer_out(&mut client, link);
     let taken = client.answer(LOWER, &sdp(2, "BB", "u2"));
     let replacement = opened(&taken);
+    assert!(creates_offer(&client.link(replacement, LinkEvent::NegotiationNeeded)));
+}
+
+#[test]
+fn an_offer_that_comes_again_is_answered_by_the_same_answer_and_does_not_undo_ours() {
+    let (mut client, link) = with_camera(HIGHER);
+    answer_out(&mut client, link, HIGHER, "their offer");
+    let negotiation = offer_out(&mut client, link);
+    let taken = client.offer(HIGHER, "their offer");
+    assert!(taken.links.is_empty(), "{taken:?}");
+    let descriptions = taken.messages(HIGHER).into_iter().filter_map(|message| match message {
+        PeerMessage::Description { kind, sdp, .. } => Some((kind, sdp)),
+        _ => None,
+    });
+    let expected = [(SdpKind::Answer, "our answer".to_owned()), (SdpKind::Offer, "our offer".to_owned())];
+    assert_eq!(descriptions.collect::<Vec<_>>(), expected);
+    let taken = client.answer(HIGHER, "their answer");
+    assert_eq!(taken.commands(), [LinkCommand::AcceptAnswer { negotiation, sdp: "their answer".to_owned() }]);
+    client.link(link, LinkEvent::AnswerAccepted { negotiation });
+    let taken = client.offer(HIGHER, "their offer");
+    assert!(
+        matches!(taken.commands()[..], [LinkCommand::AcceptOffer { .. }]),
+        "after ours it is another one"
+    );
+}
+
+#[test]
+fn an_answer_to_an_offer_that_gave_way_to_one_from_before_shows_the_peers_present_connection() {
+    let (mut client, link) = with_camera(HIGHER);
+    client.advance_ms(400);
+    offer_out(&mut client, link);
+    answer_out(&mut client, link, HIGHER, &sdp(1, "AA", "u1"));
+    assert!(
+        client.answer(HIGHER, &sdp(1, "AA", "u1")).links.is_empty(),
+        "the same connection says nothing new"
+    );
+    let replacement = opened(&client.answer(HIGHER, &sdp(2, "AA", "u2")));
+    client.advance_ms(400);
     assert!(creates_offer(&client.link(replacement, LinkEvent::NegotiationNeeded)));
 }
 

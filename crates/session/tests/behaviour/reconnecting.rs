@@ -2,8 +2,9 @@
 
 use std::time::Duration;
 
+use crate::negotiating::{LOWER, answer_out, offer_out, sdp, with_camera, without_tracks};
 use crate::support::{Client, Taken, opened, parlor_description};
-use protocol::peer::SdpKind;
+use protocol::peer::{Parlor, PeerMessage, SdpKind};
 use protocol::{ClientFrame, ServerFrame};
 use session::{Config, Credential, Event, LinkCommand, LinkState, PeerState, ReconnectPolicy, SessionState};
 use units::{LinkId, Secret};
@@ -309,6 +310,54 @@ fn a_sdk_peer_that_leaves_is_gone_at_once() {
     assert_eq!(taken.links, [(link, LinkCommand::Close)]);
     assert_eq!(taken.peer_states(), [PeerState::Closed]);
     assert!(matches!(taken.events.last(), Some(Event::PeerLeft { .. })));
+}
+
+#[test]
+fn an_offer_that_was_made_for_the_link_before_is_answered_and_ours_follows_if_we_have_one_to_make() {
+    for has_camera in [true, false] {
+        let (mut client, link) = if has_camera { with_camera(LOWER) } else { without_tracks(LOWER) };
+        answer_out(&mut client, link, LOWER, &sdp(1, "AA", "u1"));
+        client.link_state(link, LinkState::Closed);
+        let replacement = opened(&client.advance_ms(1_000));
+        let taken = answer_out(&mut client, replacement, LOWER, &sdp(1, "AA", "u2"));
+        let offers = |command: &LinkCommand| matches!(command, LinkCommand::CreateOffer { .. });
+        assert_eq!(taken.commands().iter().any(offers), has_camera, "{taken:?}");
+    }
+}
+
+#[test]
+fn an_answer_to_an_offer_that_was_given_up_is_not_taken_for_that_to_the_next() {
+    let (mut client, link) = with_camera(LOWER);
+    let negotiation = offer_out(&mut client, link);
+    let answer = |offer| {
+        let parlor = Parlor { v: 1, caps: Vec::new(), offer: Some(offer) };
+        PeerMessage::Description {
+            kind: SdpKind::Answer,
+            sdp: "their answer".to_owned(),
+            parlor: Some(parlor),
+        }
+    };
+    assert!(client.message(LOWER, &answer(negotiation - 1)).links.is_empty());
+    let taken = client.message(LOWER, &answer(negotiation));
+    assert!(matches!(taken.commands()[..], [LinkCommand::AcceptAnswer { .. }]), "{taken:?}");
+}
+
+#[test]
+fn our_answer_bears_the_number_of_the_offer() {
+    let (mut client, link) = with_camera(LOWER);
+    let parlor = Parlor { v: 1, caps: Vec::new(), offer: Some(41) };
+    let offer = PeerMessage::Description {
+        kind: SdpKind::Offer,
+        sdp: "their offer".to_owned(),
+        parlor: Some(parlor),
+    };
+    let negotiation = client.message(LOWER, &offer).negotiation().expect("the offer is accepted");
+    let taken = client.described(link, negotiation, SdpKind::Answer, "our answer");
+    let number = taken.messages(LOWER).into_iter().find_map(|message| match message {
+        PeerMessage::Description { kind: SdpKind::Answer, parlor, .. } => parlor?.offer,
+        _ => None,
+    });
+    assert_eq!(number, Some(41));
 }
 
 #[test]

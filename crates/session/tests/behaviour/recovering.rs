@@ -6,7 +6,7 @@ use session::{Command, LinkCommand, LinkEvent, LinkState, PeerState};
 use units::{MediaKind, StreamId};
 
 use crate::negotiating::*;
-use crate::support::{description, parlor_description, track};
+use crate::support::{description, opened, parlor_description, track};
 
 #[test]
 fn peer_states_follow_the_link() {
@@ -48,6 +48,40 @@ fn a_lost_link_is_restarted_at_once_then_with_growing_pauses_and_ends_with_one_r
     }
     assert_eq!(starts, [0, 16, 33, 52, 75, 106, 151, 196, 241], "each step waits 15 s for its answer");
     assert_eq!(reports, 1);
+}
+
+#[test]
+fn restarts_go_on_while_answered_ones_find_no_path() {
+    let (mut client, link) = with_camera(LOWER);
+    answer_out(&mut client, link, LOWER, &sdp(1, "AA", "u1"));
+    client.link_state(link, LinkState::Connected);
+    let began = client.now;
+    let mut taken = client.link_state(link, LinkState::Disconnected);
+    let mut starts = Vec::new();
+    for _ in 0..20 {
+        if let Some(negotiation) = taken.negotiation() {
+            starts.push((client.now - began).as_secs());
+            client.described(link, negotiation, SdpKind::Offer, "our offer");
+            client.answer(LOWER, &sdp(1, "AA", &format!("u{}", starts.len() + 1)));
+            client.link(link, LinkEvent::AnswerAccepted { negotiation });
+        }
+        client.frame(&ServerFrame::Pong);
+        taken = client.advance_ms(1000);
+    }
+    assert_eq!(starts, [0, 3, 6, 10, 18]);
+}
+
+#[test]
+fn a_peer_that_answers_a_restart_by_a_new_connection_gets_time_before_the_next_offer() {
+    let (mut client, link) = with_camera(LOWER);
+    answer_out(&mut client, link, LOWER, &sdp(1, "AA", "u1"));
+    client.link_state(link, LinkState::Connected);
+    let negotiation = client.link_state(link, LinkState::Disconnected).negotiation().expect("a restart");
+    client.described(link, negotiation, SdpKind::Offer, "our offer");
+    let replacement = opened(&client.answer(LOWER, &sdp(2, "BB", "u2")));
+    assert!(!creates_offer(&client.link(replacement, LinkEvent::NegotiationNeeded)));
+    assert!(!creates_offer(&client.advance_ms(1_999)));
+    assert!(creates_offer(&client.advance_ms(1)));
 }
 
 #[test]

@@ -3,10 +3,10 @@
 use std::time::Duration;
 
 use crate::support::{Client, Taken, description, opened, welcome};
-use protocol::peer::SdpKind;
+use protocol::peer::{PeerMessage, SdpKind};
 use protocol::{ClientFrame, ServerFrame};
 use serde_json::{Value, json};
-use session::{Event, LinkState, PeerState, Resume, SessionState};
+use session::{Event, LinkCommand, LinkEvent, LinkState, PeerState, Resume, SessionState};
 use units::{LinkId, PeerId, Secret};
 
 /// A welcome with a token.
@@ -83,6 +83,37 @@ fn what_the_server_kept_is_handled_once_we_are_back_in_the_channel() {
     assert!(client.frame(&direct("ada", json!("again"), 3)).events.is_empty(), "it was read before");
     assert_eq!(client.frame(&direct("ada", json!("new"), 4)).events.len(), 1);
     assert_eq!(lose(&mut client).1, ticket("t2", 4));
+}
+
+#[test]
+fn an_offer_that_the_server_took_waits_on_for_its_answer() {
+    let (mut client, _, link) = connected();
+    let negotiation = client.link(link, LinkEvent::NegotiationNeeded).negotiation().expect("an offer");
+    client.described(link, negotiation, SdpKind::Offer, "v=0 ours");
+    client.ack();
+    lose(&mut client);
+    client.frame(&resumable("me", "t2", true));
+    client.ack();
+    let taken = client.presence(&["ada"], &[]);
+    assert!(taken.messages("ada").is_empty(), "{taken:?}");
+    let taken = client.frame(&direct("ada", description(SdpKind::Answer, "v=0 answer").to_value(), 2));
+    assert!(matches!(&taken.commands()[..], [LinkCommand::AcceptAnswer { .. }]), "{taken:?}");
+}
+
+#[test]
+fn an_offer_that_could_not_be_sent_is_sent_when_we_are_back() {
+    let (mut client, _, link) = connected();
+    let negotiation = client.link(link, LinkEvent::NegotiationNeeded).negotiation().expect("an offer");
+    let lost = client.closed(1006);
+    assert_eq!(lost.states(), [SessionState::Reconnecting]);
+    assert!(client.described(link, negotiation, SdpKind::Offer, "v=0 ours").frames.is_empty());
+    client.advance(Duration::from_secs(1));
+    client.frame(&resumable("me", "t2", true));
+    client.ack();
+    let taken = client.presence(&["ada"], &[]);
+    let offers =
+        |message: &PeerMessage| matches!(message, PeerMessage::Description { kind: SdpKind::Offer, .. });
+    assert!(taken.messages("ada").iter().any(offers), "{taken:?}");
 }
 
 #[test]

@@ -24,12 +24,12 @@ struct Announced {
     highest: BTreeMap<(String, bool), u64>,
 }
 
-/// Checks what a session said in one life. `requests` are those that must have ended; for a life that was cut short
-/// there are none.
+/// Checks what a session said in its life of this number, from zero. `requests` are those that must have ended; for a
+/// life that was cut short there are none.
 pub(super) fn check(
     world: &World,
     node: NodeId,
-    life: &[Stamped],
+    (number, life): (usize, &[Stamped]),
     requests: Option<&[RequestId]>,
 ) -> Vec<String> {
     let mut announced = Announced::default();
@@ -43,7 +43,7 @@ pub(super) fn check(
                 follows
             }
             Event::Left { request, .. } => request.is_some(),
-            Event::PeerJoined { id, .. } if world.owner(id) == Some(node) => false,
+            Event::PeerJoined { id, .. } if world.had_id(node, number, id) => false,
             event => announced.take(event),
         };
         if !ok {

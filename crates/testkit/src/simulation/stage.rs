@@ -19,6 +19,9 @@ const MEDIA_INTERVAL: Duration = Duration::from_millis(250);
 /// backoff, as far up as the longest fault drives them.
 const SETTLING: Duration = Duration::from_secs(90);
 
+/// How long the last faults may go unnoticed: what was on its way to those whom they concern arrives in a fraction of it.
+const NOTICE: Duration = Duration::from_secs(1);
+
 /// How long everything is watched once it is well.
 const WATCH: Duration = Duration::from_secs(4);
 
@@ -84,6 +87,7 @@ impl Stage {
         self.heal(plan.path);
         self.gather(plan.left_out);
         let healed = self.world.now();
+        self.world.run_for(NOTICE);
         let mut problems = self.problems();
         while !problems.is_empty() && self.world.now() - healed < SETTLING {
             self.world.run_for(Duration::from_millis(500));
@@ -108,12 +112,13 @@ impl Stage {
         let mut all = self.violations.clone();
         all.extend(self.world.violations().iter().cloned());
         for (peer, &node) in self.nodes.iter().enumerate() {
-            let mut check = |life: &[crate::Stamped], requests: Option<&[RequestId]>| {
-                let found = rules::check(&self.world, node, life, requests);
+            let past = self.world.past_lives(node);
+            let mut check = |number, life: &[crate::Stamped], requests: Option<&[RequestId]>| {
+                let found = rules::check(&self.world, node, (number, life), requests);
                 all.extend(found.into_iter().map(|what| format!("{}: {what}", PEERS[peer])));
             };
-            self.world.past_lives(node).iter().for_each(|life| check(life, None));
-            check(self.world.events(node), Some(&self.requests[peer]));
+            past.iter().enumerate().for_each(|(number, life)| check(number, life, None));
+            check(past.len(), self.world.events(node), Some(&self.requests[peer]));
             all.extend(rules::check_messages(self.world.messages(node)));
         }
         let (datagrams, messages) = self.world.most_under_way();

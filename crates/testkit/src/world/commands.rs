@@ -39,6 +39,7 @@ impl World {
             received: BTreeMap::new(),
             messages: Vec::new(),
             events: Vec::new(),
+            ids: BTreeSet::new(),
             lives: Vec::new(),
         });
         id

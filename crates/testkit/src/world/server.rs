@@ -92,7 +92,9 @@ impl World {
         }
         self.sockets.insert(connection, Socket { node, heard: self.now, probed: false });
         let new = self.new_connection(node, connection, resume);
-        self.wire_ids.insert(new.welcome.peer_id.clone(), node);
+        let (peer_id, this) = (new.welcome.peer_id.clone(), &mut self.nodes[node.0]);
+        this.ids.insert((this.lives.len(), peer_id.clone()));
+        self.wire_ids.insert(peer_id, node);
         self.tell_hub(hub::Input::Connected(new));
     }
 

@@ -93,6 +93,12 @@ impl World {
         self.wire_ids.get(wire_id).copied()
     }
 
+    /// Returns whether a participant had this peer id in the life of this number, from zero. To the next life it is a
+    /// stranger's, which the server may take for alive for a while.
+    pub fn had_id(&self, node: NodeId, life: usize, wire_id: &str) -> bool {
+        self.nodes[node.0].ids.contains(&(life, wire_id.to_owned()))
+    }
+
     /// Returns a participant's name.
     pub fn name(&self, node: NodeId) -> &str {
         &self.nodes[node.0].name

@@ -298,7 +298,7 @@ pub fn description(kind: SdpKind, sdp: &str) -> PeerMessage {
 
 /// Makes a description as another Parlor engine sends it.
 pub fn parlor_description(kind: SdpKind, sdp: &str) -> PeerMessage {
-    let parlor = protocol::peer::Parlor { v: 1, caps: vec![session::CAP_KEEP_LINK.to_owned()] };
+    let parlor = protocol::peer::Parlor { v: 1, caps: vec![session::CAP_KEEP_LINK.to_owned()], offer: None };
     PeerMessage::Description { kind, sdp: sdp.to_owned(), parlor: Some(parlor) }
 }
 
