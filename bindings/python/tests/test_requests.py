@@ -1,6 +1,7 @@
 """Joins, leaves and messages: how they end, and what it means to stop waiting for them."""
 
 import asyncio
+from pathlib import Path
 
 from parlor import Credential, Engine, Event, ParlorError, Session, SessionConfig, SessionState, Status
 
@@ -81,7 +82,7 @@ async def test_a_request_fails_with_the_status_of_every_surface(config: SessionC
 
 
 @asynchronous
-async def test_everything_answers_closed_after_shutdown(config: SessionConfig) -> None:
+async def test_everything_answers_closed_after_shutdown(config: SessionConfig, tmp_path: Path) -> None:
     session = Session(config)
     await session.join("closed")
     leaving = asyncio.create_task(session.leave())
@@ -95,7 +96,7 @@ async def test_everything_answers_closed_after_shutdown(config: SessionConfig) -
         lambda: session.send_text(1, "x"),
         lambda: session.send_bytes(1, b"x"),
         lambda: session.remote_track(1),
-        lambda: session.record(1, "x.ivf"),
+        lambda: session.record(1, f"{tmp_path}/x.ivf"),
         session.network_changed,
     ):
         assert status_of(call) is Status.CLOSED

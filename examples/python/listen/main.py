@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import contextlib
 import math
 import sys
 import threading
@@ -79,7 +80,8 @@ async def the_end(seconds: float | None) -> None:
 
     def read() -> None:
         sys.stdin.read()
-        loop.call_soon_threadsafe(ended.set)
+        with contextlib.suppress(RuntimeError):  # Ctrl-C has ended the loop already.
+            loop.call_soon_threadsafe(ended.set)
 
     if seconds is None:
         threading.Thread(target=read, daemon=True).start()
