@@ -146,6 +146,14 @@ class LifetimeTest {
     }
 
     @Test
+    fun `the copy of the library is gone once it is loaded and there is one of it`() {
+        assertTrue(version().isNotEmpty())
+        val mapped = File("/proc/self/maps").readLines().filter { it.contains("libparlor_uniffi") }
+        assertTrue(mapped.isNotEmpty() && mapped.all { it.endsWith("(deleted)") }, "$mapped")
+        assertEquals(1, mapped.map { it.substringAfter('/') }.toSet().size)
+    }
+
+    @Test
     fun `an engine of the app's own ends with its last session`() {
         val before = liveObjects().engines
         val engine = Engine(EngineConfig(bindAddresses = listOf("127.0.0.1")))

@@ -14,9 +14,12 @@ internal object NativeLibrary {
         when {
             path != null -> path.also(System::load)
             isAndroid() -> NAME.also(System::loadLibrary)
-            else -> unpack().also(System::load)
+            else -> loadUnpacked()
         }
     }
+
+    /** Keeps JNA's own hold of what was unpacked. */
+    private var held: com.sun.jna.NativeLibrary? = null
 
     /**
      * Loads the library and returns the name by which JNA finds the same one.
@@ -28,8 +31,19 @@ internal object NativeLibrary {
 
     private fun isAndroid() = System.getProperty("java.vm.vendor").orEmpty().contains("Android")
 
-    /** Copies the library out of the jar. */
-    private fun unpack(): String {
+    /** Loads a copy of the library in the jar and deletes it at once: what is loaded stays, and is found by its name. */
+    private fun loadUnpacked(): String {
+        val copy = unpack()
+        try {
+            System.load(copy.path)
+            held = com.sun.jna.NativeLibrary.getInstance(copy.path)
+        } finally {
+            copy.delete()
+        }
+        return copy.path
+    }
+
+    private fun unpack(): File {
         val architecture = when (val name = System.getProperty("os.arch")) {
             "amd64", "x86_64" -> "x86-64"
             "arm64" -> "aarch64"
@@ -40,9 +54,8 @@ internal object NativeLibrary {
             ?: throw UnsatisfiedLinkError("this package of Parlor has no $resource; -D$PATH names a library elsewhere")
         return try {
             val file = File.createTempFile("lib$NAME", ".so")
-            file.deleteOnExit()
             library.use { from -> file.outputStream().use { to -> from.copyTo(to) } }
-            file.path
+            file
         } catch (error: IOException) {
             throw UnsatisfiedLinkError("the engine's library cannot be unpacked: $error")
         }
