@@ -19,37 +19,50 @@ module parlorFFI {
 }
 ";
 
-/// Tests the package, a package that depends on it, and the examples. Without a Swift compiler this is skipped with one
-/// line, except in CI.
+/// What compiles with a warning, the generated code included, does not compile. Not for packages that have ours from a git
+/// repository: SwiftPM silences the warnings of those.
+const STRICTLY: [&str; 2] = ["-Xswiftc", "-warnings-as-errors"];
+
+/// Tests the package, the examples and a package that depends on it, and replays the scenarios of `spec/scenarios/api`.
+/// Without a Swift compiler this is skipped with one line, except in CI.
 pub fn test() -> Result {
-    if !is_there()? {
+    if !is_there("Swift tests", "swift", "https://www.swift.org/install")? {
         return Ok(());
     }
     let package = stage()?;
     let mut tests = swift("test", &tests_folder(), &package);
-    // Whatever of this compiles with a warning, the generated code included, does not compile.
-    tests.args(["-Xswiftc", "-warnings-as-errors"]);
     tests
+        .args(STRICTLY)
         .env("PARLOR_HEADER", root().join("include/parlor.h"))
         .env("PARLOR_MEDIA", root().join("examples/media"));
     // The test of panics makes a good many of them.
     tests.env("RUST_BACKTRACE", "0");
     tests.env("PARLOR_EXAMPLES", build_examples(&package)?);
     run(&mut tests)?;
-    test_consumer(&package)
+    test_consumer(&package)?;
+    if !is_there("Swift scenarios", "node", "`cargo xtask setup --test`")? {
+        return Ok(());
+    }
+    let mut scenarios = command::new("node");
+    scenarios.args(["--experimental-websocket", "--test", "tests/conformance/scenarios.test.mjs"]);
+    scenarios.env("PARLOR_ENGINE", scratch(&tests_folder()).join("debug/parlor-peer"));
+    scenarios.env("PARLOR_SERVER", target_dir().join("debug/parlor-server"));
+    command::run(&mut scenarios)
 }
 
 /// Builds the peer program and returns where it is; it finds the library by itself.
 pub fn build_peer() -> Result<PathBuf> {
     let mut build = swift("build", &tests_folder(), &stage()?);
-    run(build.args(["--quiet", "--product", "parlor-peer"]).stdout(stderr()))?;
+    build.args(STRICTLY).args(["--quiet", "--product", "parlor-peer"]).stdout(stderr());
+    run(&mut build)?;
     Ok(scratch(&tests_folder()).join("debug/parlor-peer"))
 }
 
 /// Builds the program of `parlor bench ffi` on the library of the release build, which is there by then.
 pub fn build_bench() -> Result<PathBuf> {
     let mut build = swift_with("build", &tests_folder(), &stage()?, &bindings::release_library());
-    run(build.args(["--quiet", "--configuration", "release", "--product", "parlor-bench"]).stdout(stderr()))?;
+    build.args(STRICTLY).args(["--quiet", "--configuration", "release", "--product", "parlor-bench"]);
+    run(build.stdout(stderr()))?;
     Ok(scratch(&tests_folder()).join("release/parlor-bench"))
 }
 
@@ -134,8 +147,7 @@ fn test_consumer(package: &Path) -> Result {
 fn build_examples(package: &Path) -> Result<PathBuf> {
     let folder = root().join("examples/swift");
     let mut build = swift("build", &folder, package);
-    build.args(["--quiet", "-Xswiftc", "-warnings-as-errors"]);
-    run(&mut build)?;
+    run(build.args(STRICTLY).arg("--quiet"))?;
     Ok(scratch(&folder).join("debug"))
 }
 
@@ -183,11 +195,12 @@ fn run(swift: &mut Command) -> Result {
     if status.success() { Ok(()) } else { Err(format!("swift failed: {status}").into()) }
 }
 
-fn is_there() -> Result<bool> {
-    if command::find("swift").is_some() {
+/// Says whether a program is there; in CI it must be.
+fn is_there(what: &str, program: &str, source: &str) -> Result<bool> {
+    if command::find(program).is_some() {
         return Ok(true);
     }
-    let message = "Swift tests skipped: no swift (https://www.swift.org/install)";
+    let message = format!("{what} skipped: no {program} ({source})");
     if env::var("CI").is_ok_and(|ci| ci == "true") {
         return Err(message.into());
     }
