@@ -56,7 +56,8 @@ pub fn run(arguments: &FfiArgs) -> Result<()> {
 fn row(language: &str, line: &str) -> Result<Value> {
     let odd = || Error::new(Status::Internal, format!("{language}: `{line}` is no row"));
     let measured: Value = serde_json::from_str(line).map_err(|_| odd())?;
-    let (what, p50, p99) = (measured["what"].as_str(), measured["p50_us"].as_f64(), measured["p99_us"].as_f64());
+    let (what, p50, p99) =
+        (measured["what"].as_str(), measured["p50_us"].as_f64(), measured["p99_us"].as_f64());
     match (what, p50, p99) {
         (Some(what @ ("event" | "frame_in" | "frame_out")), Some(p50), Some(p99)) => Ok(json!({
             "what": what,
