@@ -7,7 +7,8 @@ use units::{ChannelId, ChannelOptions, MediaKind, PeerId, RequestId, StreamId, T
 
 use super::stream::MediaStream;
 use super::{
-    AudioSink, Listener, PeerInfo, PeerStats, Result, SessionConfig, SessionState, TrackStats, VideoSink,
+    AudioSink, Error, Listener, PeerInfo, PeerStats, Result, SessionConfig, SessionState, Status, TrackStats,
+    VideoSink,
 };
 use crate::shell::{self, Recording};
 
@@ -173,6 +174,11 @@ impl Session {
     /// [`super::Status::InvalidArgument`] for another end of the name, [`super::Status::MediaFile`] when the file
     /// cannot be made; otherwise as [`Session::set_video_sink`].
     pub fn record(&self, track: TrackId, path: &Path) -> Result<()> {
+        // A file is made only for a track that can fill it.
+        let kind = Recording::kind(path)?;
+        if self.track_kind(track)? != kind {
+            return Err(Error::new(Status::UnknownId, format!("this is no {} track", kind.as_str())));
+        }
         match Recording::create(path)? {
             Recording::Video(sink) => self.set_video_sink(track, Some(sink)),
             Recording::Audio(sink) => self.set_audio_sink(track, Some(sink)),

@@ -182,6 +182,7 @@ impl SessionHandle {
 
     /// Takes a stream back.
     pub(crate) fn remove_stream(&self, stream: StreamId) -> Result<()> {
+        self.open()?;
         let mut streams = self.streams();
         if !streams.contains(&stream) {
             return Err(Error::new(Status::UnknownId, "the session does not have this stream"));
@@ -193,6 +194,7 @@ impl SessionHandle {
 
     /// Sends a JSON text.
     pub(crate) fn send(&self, peer: Option<PeerId>, data: &str) -> Result<RequestId> {
+        self.open()?;
         let data = serde_json::from_str(data).map_err(|error| {
             Error::new(Status::InvalidArgument, format!("the message is no JSON: {error}"))
         })?;
@@ -335,8 +337,9 @@ impl SessionHandle {
         if self.closed.swap(true, Ordering::AcqRel) {
             return;
         }
-        self.engine.queue().report(Command::Close(self.key));
+        // The dispatcher first: what the session's end would tell is told to nobody.
         self.dispatcher.close();
+        self.engine.queue().report(Command::Close(self.key));
         let tracks = std::mem::take(&mut self.shared.view().tracks);
         tracks.values().for_each(RemoteTrack::close);
     }

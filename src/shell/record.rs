@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use media::frame::{AudioFrame, EncodedFrame, VideoFrame};
+use units::MediaKind;
 
 use super::error::{Error, Result, Status};
 use super::sink::{AudioSink, VideoSink};
@@ -21,25 +22,33 @@ pub(crate) enum Recording {
 }
 
 impl Recording {
+    /// Returns what a file of this name records.
+    pub(crate) fn kind(path: &Path) -> Result<MediaKind> {
+        match path.extension().and_then(|end| end.to_str()) {
+            Some("ivf") => Ok(MediaKind::Video),
+            Some("ogg" | "wav") => Ok(MediaKind::Audio),
+            _ => Err(Error::new(Status::InvalidArgument, "a recording ends with .ivf, .ogg or .wav")),
+        }
+    }
+
     /// Makes the file and the sink for it; the end of the name says which.
     pub(crate) fn create(path: &Path) -> Result<Self> {
         let failed = |error: io::Error| {
             Error::new(Status::MediaFile, format!("{} cannot be written: {error}", path.display()))
         };
-        match path.extension().and_then(|end| end.to_str()) {
-            Some("ivf") => Ok(Self::Video(Arc::new(Frames {
+        Ok(match Self::kind(path)? {
+            MediaKind::Video => Self::Video(Arc::new(Frames {
                 file: Open::new(IvfRecorder::create(path).map_err(failed)?),
                 started: AtomicBool::new(false),
-            }))),
-            Some("ogg") => {
-                Ok(Self::Audio(Arc::new(Packets(Open::new(OggRecorder::create(path).map_err(failed)?)))))
+            })),
+            MediaKind::Audio if path.extension().is_some_and(|end| end == "ogg") => {
+                Self::Audio(Arc::new(Packets(Open::new(OggRecorder::create(path).map_err(failed)?))))
             }
-            Some("wav") => {
+            MediaKind::Audio => {
                 let file = WavRecorder::create(path, CHANNELS).map_err(failed)?;
-                Ok(Self::Audio(Arc::new(Sound(Open::new(file)))))
+                Self::Audio(Arc::new(Sound(Open::new(file))))
             }
-            _ => Err(Error::new(Status::InvalidArgument, "a recording ends with .ivf, .ogg or .wav")),
-        }
+        })
     }
 }
 

