@@ -201,7 +201,9 @@ fn is_there(what: &str, program: &str, source: &str) -> Result<bool> {
         return Ok(true);
     }
     let message = format!("{what} skipped: no {program} ({source})");
-    if env::var("CI").is_ok_and(|ci| ci == "true") {
+    // No package archive has a Swift compiler: `.ci/run` says so where it has put one on the path.
+    let is_required = if program == "swift" { "PARLOR_SWIFT_REQUIRED" } else { "CI" };
+    if env::var(is_required).is_ok_and(|value| value == "true") {
         return Err(message.into());
     }
     println!("{message}");
