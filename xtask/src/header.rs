@@ -93,7 +93,8 @@ fn types_in(source: &str) -> Result<Vec<String>> {
     Ok(names.map(|ident| ident.to_string()).collect())
 }
 
-fn snake_case(camel: &str) -> String {
+/// Returns a name in camelCase in snake_case.
+pub fn snake_case(camel: &str) -> String {
     let mut snake = String::new();
     for letter in camel.chars() {
         if letter.is_uppercase() && !snake.is_empty() {

@@ -6,8 +6,8 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;
 
-use crate::Result;
 use crate::bindings::Language;
+use crate::{Result, header};
 
 /// The operations and events of a language, in the words of the table.
 #[derive(Debug, Default, PartialEq, Eq)]
@@ -189,14 +189,7 @@ fn snake_case(name: &str) -> String {
     if name.chars().all(|letter| !letter.is_lowercase()) {
         return name.to_lowercase();
     }
-    let mut snake = String::new();
-    for letter in name.chars() {
-        if letter.is_uppercase() && !snake.is_empty() {
-            snake.push('_');
-        }
-        snake.extend(letter.to_lowercase());
-    }
-    snake
+    header::snake_case(name)
 }
 
 #[cfg(test)]
