@@ -88,6 +88,8 @@ pub(crate) struct Negotiation {
     /// Whether the link may still wait for the answer to a restart that was given up. When the restart proves
     /// needless, an ordinary offer takes its place, as it may have carried more than the restart.
     dangling: bool,
+    /// Whether the link still owes the last offer, which was waited for too long.
+    overdue: bool,
     /// The offer that waits for its answer.
     offer: String,
     /// The peer's offer that the link was last told to take.
@@ -115,6 +117,7 @@ impl Negotiation {
             restart_wanted: false,
             owed: false,
             dangling: false,
+            overdue: false,
             offer: String::new(),
             taken: Offer::default(),
             answer: None,
@@ -227,6 +230,14 @@ impl Negotiation {
                 self.offer = sdp;
                 self.send_offer();
             }
+            // It counts all the same: the link waits for its answer, and there may be no need of another.
+            (State::Stable, SdpKind::Offer) if std::mem::take(&mut self.overdue) => {
+                self.needed = false;
+                self.retry_at = None;
+                self.enter(now, State::Offered { restart: false });
+                self.offer = sdp;
+                self.send_offer();
+            }
             (State::Answering, SdpKind::Answer) => {
                 self.answer = Some(sdp.clone());
                 self.steps.push_back(Step::Send { kind, sdp, offer: self.taken.number });
@@ -309,6 +320,7 @@ impl Negotiation {
             if matches!(self.state, State::Offered { .. }) {
                 self.repeat_offer(now);
             } else {
+                self.overdue = matches!(self.state, State::Creating { restart: false });
                 self.stop(now, "the link did not do what it was told".to_owned());
             }
         }
@@ -343,6 +355,7 @@ impl Negotiation {
         self.hold_until = None;
         self.retry_at = None;
         self.last += 1;
+        self.overdue = false;
         self.enter(now, State::Creating { restart });
         self.steps.push_back(Step::CreateOffer { negotiation: self.last, ice_restart: restart });
     }
@@ -353,6 +366,7 @@ impl Negotiation {
         self.hold_until = None;
         self.retry_at = None;
         self.last += 1;
+        self.overdue = false;
         self.answer = None;
         self.taken.clone_from(&offer);
         self.enter(now, State::Answering);
