@@ -1,6 +1,7 @@
 //! Checks of the C library from outside: as other people's compilers, linkers and programs see it.
 
 use std::collections::BTreeSet;
+use std::env;
 use std::fs;
 use std::io::Write;
 use std::path::{Path, PathBuf};
@@ -8,7 +9,7 @@ use std::process::Stdio;
 
 use crate::install::{self, Destination};
 use crate::project::{root, target_dir};
-use crate::{Result, command, header, workspace};
+use crate::{Result, command, conformance, header, workspace};
 
 /// A CMake project that finds the installed package and registers its programs, and the examples, with ctest.
 const TESTS: &str = "tests/c";
@@ -18,7 +19,22 @@ const STATIC: &str = "PARLOR_LIBRARY=parlor::static";
 /// Builds and runs the C and C++ tests against an installed library.
 pub fn test() -> Result {
     check_panic_test()?;
-    Package::debug()?.test("plain", &[SHARED])
+    let package = Package::debug()?;
+    package.test("plain", &[SHARED])?;
+    for (language, name) in [("C", "peer_c"), ("C++", "peer_cpp")] {
+        let program = target_dir().join("c/build/plain").join(name);
+        if program.exists() {
+            conformance::replay(language, &program)?;
+        } else {
+            let message =
+                format!("scenarios in {language} skipped: no JSON library (`cargo xtask setup --test`)");
+            if env::var("CI").is_ok_and(|ci| ci == "true") {
+                return Err(message.into());
+            }
+            println!("{message}");
+        }
+    }
+    Ok(())
 }
 
 /// Runs the same tests with the address and undefined-behaviour sanitizers in the C and C++ code.

@@ -72,6 +72,26 @@ pub fn run(checks: Checks) -> Result {
     run(&failed, "1")
 }
 
+/// Replays the stories of `spec/scenarios/api` with a language's peer program. Without Node this is skipped with one line,
+/// except in CI.
+pub fn replay(language: &str, program: &Path) -> Result {
+    if command::find("node").is_none() {
+        let message = format!("scenarios in {language} skipped: no node (`cargo xtask setup --test`)");
+        if env::var("CI").is_ok_and(|ci| ci == "true") {
+            return Err(message.into());
+        }
+        println!("{message}");
+        return Ok(());
+    }
+    println!("scenarios in {language}:");
+    let folder = root().join("tests/conformance");
+    let mut node = command::new("node");
+    node.args(["--experimental-websocket", "--test"]);
+    report(&mut node, &folder.join("support/reporter.mjs"), Path::new("stdout"));
+    node.env("PARLOR_SERVER", target_dir().join("debug/parlor-server")).env("PARLOR_ENGINE", program);
+    command::run(node.arg(folder.join("scenarios.test.mjs")))
+}
+
 /// A run of tests that prints what happens and writes down which files failed.
 fn node(folder: &Path, at_once: &str, python: &Path) -> Command {
     let mut node = command::new("node");

@@ -6,7 +6,7 @@ use std::process::Command;
 
 use crate::bindings;
 use crate::project::{root, target_dir};
-use crate::{Result, command};
+use crate::{Result, command, conformance};
 
 /// Tests the package and the examples, holds the package against what Android 7.0 has, tests it again as an app has it
 /// that was shrunk by ProGuard, and replays the scenarios of `spec/scenarios/api`. Without Maven this is skipped with
@@ -17,15 +17,7 @@ pub fn test() -> Result {
     }
     bindings::generate()?;
     command::run(maven().args(["verify", "--activate-profiles", "android-api,shrunk"]))?;
-    if !are_there("Kotlin scenarios", &["node"])? {
-        return Ok(());
-    }
-    let mut scenarios = command::new("node");
-    scenarios.args(["--experimental-websocket", "--test", "tests/conformance/scenarios.test.mjs"]);
-    scenarios
-        .env("PARLOR_ENGINE", program("peer"))
-        .env("PARLOR_SERVER", target_dir().join("debug/parlor-server"));
-    command::run(&mut scenarios)
+    conformance::replay("Kotlin", &program("peer"))
 }
 
 /// Builds the peer program and returns where it is.

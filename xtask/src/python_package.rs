@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 
 use crate::bindings::{self, Language};
 use crate::project::{Version, root, target_dir};
-use crate::{Result, command, python};
+use crate::{Result, command, conformance, python};
 
 const PACKAGE: &str = "bindings/python";
 
@@ -27,7 +27,8 @@ pub fn test() -> Result {
     pytest.env("PARLOR_SERVER", debug.join("parlor-server")).env("PARLOR_WHEEL", wheel);
     // One test has every entry panic, and a backtrace of the debug build takes a third of a second.
     pytest.env("RUST_BACKTRACE", "0");
-    command::run(&mut pytest)
+    command::run(&mut pytest)?;
+    conformance::replay("Python", &root().join(PACKAGE).join("peer"))
 }
 
 /// Installs the package in the environment of its tests and returns the peer program.

@@ -8,7 +8,7 @@ use std::process::{Command, Stdio};
 
 use crate::bindings::{self, Language};
 use crate::project::{Version, root, target_dir};
-use crate::{Result, command};
+use crate::{Result, command, conformance};
 
 /// Lets clang and SwiftPM find the generated header, and the linker the library.
 const MODULE_MAP: &str = "\
@@ -40,14 +40,7 @@ pub fn test() -> Result {
     tests.env("PARLOR_EXAMPLES", build_examples(&package)?);
     run(&mut tests)?;
     test_consumer(&package)?;
-    if !is_there("Swift scenarios", "node", "`cargo xtask setup --test`")? {
-        return Ok(());
-    }
-    let mut scenarios = command::new("node");
-    scenarios.args(["--experimental-websocket", "--test", "tests/conformance/scenarios.test.mjs"]);
-    scenarios.env("PARLOR_ENGINE", scratch(&tests_folder()).join("debug/parlor-peer"));
-    scenarios.env("PARLOR_SERVER", target_dir().join("debug/parlor-server"));
-    command::run(&mut scenarios)
+    conformance::replay("Swift", &scratch(&tests_folder()).join("debug/parlor-peer"))
 }
 
 /// Builds the peer program and returns where it is; it finds the library by itself.
