@@ -6,8 +6,11 @@
 #include <array>
 #include <atomic>
 #include <condition_variable>
+#include <fstream>
 #include <mutex>
 #include <optional>
+#include <string>
+#include <thread>
 #include <type_traits>
 
 namespace {
@@ -236,6 +239,62 @@ void a_playout_is_silent_and_what_is_alive_is_counted() {
     CHECK(parlor::live_objects().streams == before.streams);
 }
 
+/* Resident memory of this process in KiB. */
+long resident_kib() {
+    std::ifstream status("/proc/self/status");
+    for (std::string line; std::getline(status, line);) {
+        if (line.rfind("VmRSS:", 0) == 0) {
+            return std::stol(line.substr(6));
+        }
+    }
+    return 0;
+}
+
+void sessions_that_come_and_go_leave_nothing() {
+    // Fewer where time is slower, such as under Valgrind.
+    const int sessions = PARLOR_TEST_RATE < 30 ? 50 : 1000;
+    [[maybe_unused]] constexpr long MOST_GROWTH_KIB = 32 * 1024;
+    const parlor::Engine engine;
+    auto on_engine = config();
+    on_engine.engine = &engine;
+    const auto before = parlor::live_objects();
+    [[maybe_unused]] long settled = 0;
+    for (int index = 0; index < sessions; index++) {
+        parlor::Session session(on_engine, {});
+        parlor::Stream stream;
+        stream.add(parlor::VideoSource());
+        session.add(stream);
+        session.join("lobby");
+        if (index == sessions / 10) {
+            settled = resident_kib();
+        }
+    }
+    const auto after = parlor::live_objects();
+    CHECK(after.sessions == before.sessions && after.streams == before.streams);
+#ifndef __SANITIZE_ADDRESS__ // which keeps what was freed, to find who still uses it
+    CHECK(resident_kib() - settled < MOST_GROWTH_KIB);
+#endif
+}
+
+void a_join_that_is_taken_back_ends_cancelled() {
+    Signal<parlor_status> join_ended;
+    std::atomic<std::uint64_t> joining{0};
+    parlor::Handlers handlers;
+    handlers.request_done = [&](std::uint64_t request, parlor_status status, std::string_view) {
+        while (joining == 0) {
+            std::this_thread::yield();
+        }
+        if (request == joining) {
+            join_ended.set(status);
+        }
+    };
+    parlor::Session session(config(), std::move(handlers));
+    const std::uint64_t request = session.join("lobby");
+    session.leave();
+    joining = request;
+    CHECK(join_ended.wait() == PARLOR_STATUS_CANCELLED);
+}
+
 void a_log_sink_goes_when_another_comes_or_none() {
     auto alive = std::make_shared<int>(0);
     const std::weak_ptr<int> watched = alive;
@@ -262,4 +321,6 @@ int main() {
     an_engine_serves_several_sessions();
     a_playout_is_silent_and_what_is_alive_is_counted();
     a_log_sink_goes_when_another_comes_or_none();
+    sessions_that_come_and_go_leave_nothing();
+    a_join_that_is_taken_back_ends_cancelled();
 }
