@@ -23,13 +23,21 @@ const LOW_WATER: u32 = 256 * 1024;
 const RESERVED: RTCDataChannelId = 0;
 /// The stream of the reserved channel: one that every peer has and no channel is given.
 const RESERVED_STREAM: u16 = 1_000;
+/// How many streams of closed channels are kept from being used again. Half of the streams that a browser has (1024)
+/// are ours; the others go on.
+const MAX_RETIRED: usize = 256;
 
 /// Makes the reserved channel, the first of a connection.
 pub(crate) fn reserve(pc: &mut RTCPeerConnection) -> Result<(), LinkError> {
-    let init = RTCDataChannelInit { negotiated: Some(RESERVED_STREAM), ..Default::default() };
-    let id = pc.create_data_channel("", Some(init)).map_err(LinkError::stack)?.id();
+    let id = occupy(pc, RESERVED_STREAM)?;
     debug_assert_eq!(id, RESERVED, "the stack numbers its channels from zero");
     Ok(())
+}
+
+/// Takes a stream, so that no channel is given it.
+fn occupy(pc: &mut RTCPeerConnection, stream: u16) -> Result<RTCDataChannelId, LinkError> {
+    let init = RTCDataChannelInit { negotiated: Some(stream), ..Default::default() };
+    Ok(pc.create_data_channel("", Some(init)).map_err(LinkError::stack)?.id())
 }
 
 /// What a channel is to the stack.
@@ -64,6 +72,10 @@ struct Channel {
 #[derive(Debug, Default)]
 pub(crate) struct Channels {
     by_id: BTreeMap<LinkChannelId, Channel>,
+    /// The streams of channels that we asked for.
+    streams: BTreeMap<RTCDataChannelId, u16>,
+    /// What occupies the streams of channels that closed, and these streams.
+    retired: BTreeMap<RTCDataChannelId, u16>,
     /// We opened one, so the other side must see a data section.
     used: bool,
     /// SCTP is up.
@@ -192,6 +204,7 @@ impl Link {
             // link: a channel is not what it closed.
             RTCDataChannelEvent::OnClose(_) if self.has_lost_sctp() => self.enter(LinkState::Closed),
             RTCDataChannelEvent::OnClose(stack) => {
+                self.retire_stream(stack);
                 if let Some(id) = self.channel_of(stack) {
                     self.end_channel(id);
                 }
@@ -223,9 +236,24 @@ impl Link {
         }
     }
 
+    /// Keeps the stream of a channel that the stack closed from being used again. A stream is free when both sides
+    /// have reset their halves of it (RFC 8831 section 6.7), but the stack takes it to be at once, and does not repeat the
+    /// reset with which it answers the other side's. Where that is lost, or an old one is repeated, a new channel
+    /// on the stream never opens or is closed.
+    fn retire_stream(&mut self, closed: RTCDataChannelId) {
+        let stream = self.channels.streams.remove(&closed).or_else(|| self.channels.retired.remove(&closed));
+        let Some(stream) = stream.filter(|_| self.channels.retired.len() < MAX_RETIRED) else { return };
+        // It fails on a closed connection alone.
+        if let Ok(stack) = occupy(&mut self.pc, stream) {
+            self.channels.retired.insert(stack, stream);
+        }
+    }
+
     /// Ends all channels that the stack knows of: its connection is gone. Those that wait go on to do so.
     pub(crate) fn end_asked_channels(&mut self) {
         self.end_channels(|channel| channel.stage.stack().is_some());
+        self.channels.streams.clear();
+        self.channels.retired.clear();
         self.channels.up = false;
     }
 
@@ -256,6 +284,9 @@ impl Link {
         let result = match self.pc.create_data_channel(label, Some(init)) {
             Ok(mut stack) => {
                 stack.set_buffered_amount_low_threshold(LOW_WATER);
+                if let Some(stream) = stack.stream_id() {
+                    self.channels.streams.insert(stack.id(), stream);
+                }
                 Ok(stack.id())
             }
             Err(error) => Err(LinkError::stack(error)),
