@@ -27,6 +27,9 @@ const RESERVED_STREAM: u16 = 1_000;
 /// are ours; the others go on.
 const MAX_RETIRED: usize = 256;
 
+/// What the message that opens a channel counts for among the bytes that are to arrive; the stack does not count it.
+const OPENING: usize = 1;
+
 /// Makes the reserved channel, the first of a connection.
 pub(crate) fn reserve(pc: &mut RTCPeerConnection) -> Result<(), LinkError> {
     let id = occupy(pc, RESERVED_STREAM)?;
@@ -158,6 +161,7 @@ impl Link {
             error => LinkError::stack(error),
         })?;
         self.unsettled = true;
+        self.progress.sent(self.now, data.len());
         Ok(())
     }
 
@@ -219,6 +223,26 @@ impl Link {
                 }
             }
             _ => {}
+        }
+    }
+
+    /// Tells when what is sent on the channels will never arrive.
+    pub(crate) fn watch_channels(&mut self) {
+        if self.progress.next().is_none_or(|due| due > self.now) {
+            return;
+        }
+        let mut outstanding = 0;
+        for channel in self.channels.by_id.values() {
+            let mut bytes = |stack| self.pc.data_channel(stack).map_or(0, |stack| stack.outstanding_bytes());
+            outstanding += match channel.stage {
+                Stage::Waiting { .. } => 0,
+                Stage::Opening(_) => OPENING,
+                Stage::Open(stack) => bytes(stack),
+            };
+        }
+        let connected = self.state == LinkState::Connected;
+        if self.progress.look(self.now, outstanding, connected) {
+            self.events.push_back(LinkEvent::DataStalled);
         }
     }
 
@@ -287,6 +311,7 @@ impl Link {
                 if let Some(stream) = stack.stream_id() {
                     self.channels.streams.insert(stack.id(), stream);
                 }
+                self.progress.sent(self.now, OPENING);
                 Ok(stack.id())
             }
             Err(error) => Err(LinkError::stack(error)),
