@@ -163,7 +163,7 @@ fn nobody_meets_an_earlier_self_that_the_server_takes_for_alive() {
 #[test]
 fn what_is_said_after_a_path_was_lost_for_long_is_heard() {
     for minutes in [1, 2, 10] {
-        let (mut world, [ann, bob]) = call(|world, nodes| with_cameras(world, nodes));
+        let (mut world, [ann, bob]) = call(with_cameras);
         let channel = world.open_channel(ann, "bob", "talk");
         assert!(world.run_until(SECOND, |world| world.is_open(ann, channel)));
         world.stop_server();
