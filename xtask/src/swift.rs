@@ -80,6 +80,10 @@ pub fn stage() -> Result<PathBuf> {
         files.push((format!("Sources/Parlor/{name}"), fs::read(&path)?));
     }
     remove_strays(&package, &files)?;
+    // SwiftPM takes note of a file that is new only when it reads the manifest again.
+    if files.iter().any(|(name, _)| !package.join(name).exists()) && package.join("Package.swift").exists() {
+        fs::remove_file(package.join("Package.swift"))?;
+    }
     for (name, bytes) in files {
         let path = package.join(name);
         fs::create_dir_all(path.parent().unwrap_or(&package))?;

@@ -14,9 +14,10 @@ extension VideoFrame {
     ///
     /// Errors: `closed` when the frame was released; what the closure throws.
     public func withPlanes<R>(_ body: ([UnsafeRawBufferPointer], PictureLayout) throws -> R) throws -> R {
-        let layout = try layout()
+        let address = try layout()
         return try withExtendedLifetime(self) {
-            try body(layout.planes.map { bytes(at: $0.address, length: $0.length) }, layout)
+            let (planes, layout) = try readPicture(at: address)
+            return try body(planes, layout)
         }
     }
 }
@@ -49,6 +50,6 @@ extension EncodedFrame {
 }
 
 /// Makes a view of memory that the engine tells by address and length.
-private func bytes(at address: UInt64, length: UInt64) -> UnsafeRawBufferPointer {
+func bytes(at address: UInt64, length: UInt64) -> UnsafeRawBufferPointer {
     UnsafeRawBufferPointer(start: UnsafeRawPointer(bitPattern: UInt(address)), count: Int(length))
 }

@@ -36,8 +36,9 @@ extension VideoSource {
         _ planes: [(bytes: UnsafeRawBufferPointer, stride: Int)], format: PixelFormat, width: Int, height: Int,
         timestampUs: UInt64 = 0
     ) throws {
-        let layout = try PictureLayout(planes, format: format, width: width, height: height, timestampUs: timestampUs)
-        try pushPlanes(picture: layout)
+        try withPicture(planes, format: format, width: width, height: height, timestampUs: timestampUs) {
+            try pushPlanes(layout: $0)
+        }
     }
 
     /// Sends an encoded frame, whose bytes are copied; returns at once.
@@ -57,8 +58,9 @@ extension VideoFrame {
         _ planes: [(bytes: UnsafeRawBufferPointer, stride: Int)], format: PixelFormat, width: Int, height: Int,
         timestampUs: UInt64 = 0
     ) throws -> VideoFrame {
-        let layout = try PictureLayout(planes, format: format, width: width, height: height, timestampUs: timestampUs)
-        return try copy(layout: layout)
+        try withPicture(planes, format: format, width: width, height: height, timestampUs: timestampUs) {
+            try copy(layout: $0)
+        }
     }
 }
 
@@ -106,31 +108,12 @@ extension AudioPlayout {
     }
 }
 
-extension PictureLayout {
-    init(
-        _ planes: [(bytes: UnsafeRawBufferPointer, stride: Int)], format: PixelFormat, width: Int, height: Int,
-        timestampUs: UInt64
-    ) throws {
-        guard let width = UInt32(exactly: width), let height = UInt32(exactly: height) else {
-            throw ParlorError.Failed(status: .invalidFrame, reason: "the picture's size is out of range")
-        }
-        let planes = try planes.map { plane in
-            guard let stride = UInt64(exactly: plane.stride) else {
-                throw ParlorError.Failed(status: .invalidFrame, reason: "a stride is negative")
-            }
-            let (address, length) = place(plane.bytes.baseAddress, plane.bytes.count)
-            return Plane(address: address, length: length, stride: stride)
-        }
-        self.init(format: format, width: width, height: height, planes: planes, timestampUs: timestampUs)
-    }
-}
-
 /// Tells where memory of the app's lies, as the engine wants to know it.
-private func place<T>(_ start: UnsafePointer<T>?, _ count: Int) -> (address: UInt64, count: UInt64) {
+func place<T>(_ start: UnsafePointer<T>?, _ count: Int) -> (address: UInt64, count: UInt64) {
     (UInt64(UInt(bitPattern: start)), UInt64(count))
 }
 
-private func place(_ start: UnsafeRawPointer?, _ count: Int) -> (address: UInt64, count: UInt64) {
+func place(_ start: UnsafeRawPointer?, _ count: Int) -> (address: UInt64, count: UInt64) {
     (UInt64(UInt(bitPattern: start)), UInt64(count))
 }
 
