@@ -108,12 +108,34 @@ extension AudioPlayout {
     }
 }
 
+/// Writes the layout of a picture of the app's, for the length of a call.
+private func withPicture<R>(
+    _ planes: [(bytes: UnsafeRawBufferPointer, stride: Int)], format: PixelFormat, width: Int, height: Int,
+    timestampUs: UInt64, _ body: (UInt64) throws -> R
+) throws -> R {
+    guard let width = UInt32(exactly: width), let height = UInt32(exactly: height),
+        planes.count <= (Numbers.count - Numbers.planes) / Numbers.plane
+    else {
+        throw ParlorError.Failed(status: .invalidFrame, reason: "the picture's size or number of planes is out of range")
+    }
+    var numbers = [UInt64(format.rawValue), UInt64(width), UInt64(height), timestampUs]
+    for plane in planes {
+        guard let stride = UInt64(exactly: plane.stride) else {
+            throw ParlorError.Failed(status: .invalidFrame, reason: "a stride is negative")
+        }
+        let (address, length) = place(plane.bytes.baseAddress, plane.bytes.count)
+        numbers += [address, length, stride]
+    }
+    numbers += [UInt64](repeating: 0, count: Numbers.count - numbers.count)
+    return try numbers.withUnsafeBufferPointer { try body(place($0.baseAddress, $0.count).address) }
+}
+
 /// Tells where memory of the app's lies, as the engine wants to know it.
-func place<T>(_ start: UnsafePointer<T>?, _ count: Int) -> (address: UInt64, count: UInt64) {
+private func place<T>(_ start: UnsafePointer<T>?, _ count: Int) -> (address: UInt64, count: UInt64) {
     (UInt64(UInt(bitPattern: start)), UInt64(count))
 }
 
-func place(_ start: UnsafeRawPointer?, _ count: Int) -> (address: UInt64, count: UInt64) {
+private func place(_ start: UnsafeRawPointer?, _ count: Int) -> (address: UInt64, count: UInt64) {
     (UInt64(UInt(bitPattern: start)), UInt64(count))
 }
 
