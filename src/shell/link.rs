@@ -1,10 +1,8 @@
 //! One link on the network thread: its candidates, senders and receivers.
 
-use std::collections::{BTreeMap, VecDeque};
-use std::net::SocketAddr;
+use std::collections::BTreeMap;
 use std::ops::RangeInclusive;
 
-use bytes::Bytes;
 use media::rtp::{RtpPacket, RtpPayload};
 use media::video_receiver::{VideoOutput, VideoReceiver, VideoReceiverConfig};
 use protocol::ice::IceServer;
@@ -13,6 +11,7 @@ use session::{LinkCommand, LinkEvent};
 use transport::{Link, LinkConfig, LinkError, LocalCandidate, ResolveToken};
 use units::{BitRate, Codec, MediaKind, PeerId, ReceiverId, Time, TrackId};
 
+use super::backlog::{Backlog, Waiting};
 use super::network::{Context, LinkKey};
 use super::receive::RemoteTrack;
 use super::source::{SubscriberId, TrackSource};
@@ -23,9 +22,6 @@ use crate::shell::{PeerStats, Result, Status};
 
 /// The first byte of a datagram of DTLS (RFC 7983 section 7).
 const DTLS: RangeInclusive<u8> = 20..=63;
-/// Most datagrams that wait for the app to catch up with its data channels: as much as SCTP has in flight at its
-/// receive window of 1 MiB. More are lost, and sent again.
-const MAX_HELD: usize = 1024;
 
 /// A local track on a link.
 #[derive(Default)]
@@ -44,13 +40,6 @@ struct Receiver {
     media: Option<RemoteTrack>,
 }
 
-/// A datagram that waits.
-struct Held {
-    local: SocketAddr,
-    remote: SocketAddr,
-    data: Bytes,
-}
-
 /// One link and what the shell knows of it.
 pub(super) struct LinkRunner {
     pub(super) link: Link,
@@ -62,7 +51,7 @@ pub(super) struct LinkRunner {
     senders: BTreeMap<TrackId, Sender>,
     receivers: BTreeMap<ReceiverId, Receiver>,
     /// DTLS datagrams that wait until the app has caught up with its data channels.
-    held: VecDeque<Held>,
+    backlog: Backlog,
     stats: PeerStats,
     stats_at: Time,
 }
@@ -98,7 +87,7 @@ impl LinkRunner {
             connected: false,
             senders: BTreeMap::new(),
             receivers: BTreeMap::new(),
-            held: VecDeque::new(),
+            backlog: Backlog::default(),
             stats: PeerStats::default(),
             stats_at: now,
         })
@@ -259,6 +248,7 @@ impl LinkRunner {
                 }
                 None
             }
+            Reported::DataStalled => Some(LinkEvent::DataStalled),
             Reported::ChannelOpened { .. }
             | Reported::ChannelMessage { .. }
             | Reported::ChannelWritable { .. }
@@ -269,20 +259,19 @@ impl LinkRunner {
     /// Takes a datagram. `behind` says that the app has too many messages of data channels to take: those wait,
     /// so that the sender, which gets no acknowledgement, slows down.
     pub(super) fn receive_datagram(&mut self, now: Time, datagram: &Datagram<'_>, behind: bool) {
-        let Datagram { local, remote, data } = *datagram;
-        let is_dtls = data.first().is_some_and(|first| DTLS.contains(first));
-        if is_dtls && self.connected && (behind || !self.held.is_empty()) {
-            if self.held.len() < MAX_HELD {
-                self.held.push_back(Held { local, remote, data: Bytes::copy_from_slice(data) });
+        let is_dtls = datagram.data.first().is_some_and(|first| DTLS.contains(first));
+        if is_dtls && self.connected && (behind || !self.backlog.is_empty()) {
+            if let Some(Waiting { local, remote, data }) = self.backlog.hold(now, datagram) {
+                self.link.handle_datagram(now, local, remote, &data);
             }
             return;
         }
-        self.link.handle_datagram(now, local, remote, data);
+        self.link.handle_datagram(now, datagram.local, datagram.remote, datagram.data);
     }
 
     /// Takes the next datagram that waited; returns whether there was one.
     pub(super) fn release_datagram(&mut self, now: Time) -> bool {
-        let Some(Held { local, remote, data }) = self.held.pop_front() else { return false };
+        let Some(Waiting { local, remote, data }) = self.backlog.next(now) else { return false };
         self.link.handle_datagram(now, local, remote, &data);
         true
     }

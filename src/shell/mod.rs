@@ -5,6 +5,7 @@
 //! decoder threads and the playout thread to what is received ([`receive`]), a dispatcher thread to each
 //! session ([`dispatch`]).
 
+mod backlog;
 mod channels;
 pub(crate) mod clock;
 mod config;

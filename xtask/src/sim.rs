@@ -53,11 +53,16 @@ fn write_down(seeds: &str, report: &str) -> Result {
     let (rate, failed) = report.split_once('\n').ok_or("the report of the simulation cannot be read")?;
     let failed = if failed.trim().is_empty() { "none" } else { failed.trim() };
     let date = command::output(command::new("date").args(["-u", "+%F %H:%M"]))?;
-    let commit = command::output(command::new("git").args(["describe", "--always", "--dirty=+"]))?;
+    let commit = command::output(command::new("git").args(["describe", "--always"]))?;
+    // The ledger itself has changed when a run before this one is not committed yet.
+    let changes =
+        ["status", "--porcelain", "--untracked-files=no", "--", ".", ":(exclude)docs/sim-ledger.md"];
+    let changes = command::output(command::new("git").args(changes))?;
+    let changed = if changes.trim().is_empty() { "" } else { "+" };
     let mut ledger = OpenOptions::new().append(true).open(root().join("docs/sim-ledger.md"))?;
     writeln!(
         ledger,
-        "| {} | {} | {seeds} | {failed} | {rate} | {} |",
+        "| {} | {}{changed} | {seeds} | {failed} | {rate} | {} |",
         date.trim(),
         commit.trim(),
         machine()?

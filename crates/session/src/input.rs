@@ -220,6 +220,8 @@ pub enum LinkEvent {
         /// The channel.
         channel: ChannelId,
     },
+    /// What was sent on data channels will never arrive on this link, although it is connected.
+    DataStalled,
 }
 
 /// The state of a link (the `RTCPeerConnectionState` of W3C WebRTC §4.3.3).

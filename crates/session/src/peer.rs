@@ -9,7 +9,8 @@
 //!   is probably only its signalling that reconnects (the server then says that it joined right after).
 //!
 //! A link that the peer closed is replaced after a short while, in which the peer's own offer from a new
-//! connection or its leaving usually settles the matter.
+//! connection or its leaving usually settles the matter. One whose data channels are stuck is replaced as soon as
+//! there is signalling, and carries media until then.
 
 mod messages;
 
@@ -208,6 +209,9 @@ impl Peer {
                 }
             }
             LinkEvent::ChannelClosed { channel } => self.channel_closed(context, channel),
+            // As for the ladder's last step, the peer must take an offer from a new connection.
+            LinkEvent::DataStalled if self.keeps_link() => self.replace_at = Some(now),
+            LinkEvent::DataStalled => {}
         }
         self.perform(context);
     }
@@ -226,7 +230,7 @@ impl Peer {
                     );
                 }
             }
-            if self.replace_at.is_some_and(|at| at <= now) {
+            if self.replacement().is_some_and(|at| at <= now) {
                 self.replace_link(context);
             }
         }
@@ -235,8 +239,13 @@ impl Peer {
     }
 
     pub(crate) fn poll_timeout(&self, up: bool) -> Option<Time> {
-        let link = [self.recovery.poll_timeout(), self.replace_at, self.negotiation.poll_timeout(up)];
+        let link = [self.recovery.poll_timeout(), self.replacement(), self.negotiation.poll_timeout(up)];
         link.into_iter().filter(|_| up).chain([self.leave_at]).flatten().min()
+    }
+
+    /// Returns when the link is to be replaced. Nobody would answer while the peer's own signalling is away.
+    fn replacement(&self) -> Option<Time> {
+        self.replace_at.filter(|_| self.leave_at.is_none())
     }
 
     pub(crate) fn add_track(&mut self, context: &mut Context<'_>, offered: Offered<'_>) {

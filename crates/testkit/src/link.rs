@@ -203,6 +203,7 @@ impl NodeLink {
                     LinkEvent::TrackAdded { receiver, kind, msid_stream, msid_track }
                 }
                 Said::TrackRemoved { receiver } => LinkEvent::TrackRemoved { receiver },
+                Said::DataStalled => LinkEvent::DataStalled,
                 Said::SenderReady { track, codec } => {
                     match codec {
                         Some(codec) => self.sending.insert(track, codec),

@@ -159,3 +159,29 @@ fn nobody_meets_an_earlier_self_that_the_server_takes_for_alive() {
     assert_eq!(world.peers(ann), ["bob"]);
     assert!(world.run_until(60 * SECOND, |world| world.peers(bob).len() == 1));
 }
+
+#[test]
+fn what_is_said_after_a_path_was_lost_for_long_is_heard() {
+    for minutes in [1, 2, 10] {
+        let (mut world, [ann, bob]) = call(with_cameras);
+        let channel = world.open_channel(ann, "bob", "talk");
+        assert!(world.run_until(SECOND, |world| world.is_open(ann, channel)));
+        world.stop_server();
+        let (one, other) = (world.address(ann), world.address(bob));
+        world.network().cut(one, other);
+        // More than the stack sends at once while it believes the path to be congested.
+        (0..20).for_each(|_| assert!(world.send_message(ann, channel, &"lost".repeat(200))));
+        world.run_for(minutes * 60 * SECOND);
+        world.network().heal();
+        world.start_server();
+        let is_heard = |world: &mut World, patience: u32| {
+            world.send_message(ann, channel, "heard");
+            world.run_until(patience * SECOND, |world| {
+                world.messages(bob).iter().any(|(_, data)| data == "heard".as_bytes())
+            })
+        };
+        let is_heard = is_heard(&mut world, 70) || is_heard(&mut world, 5);
+        assert!(is_heard, "after {minutes} minutes: {:?}", world.events(ann));
+        assert!(flows(&mut world, [ann, bob]));
+    }
+}

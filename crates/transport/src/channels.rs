@@ -23,13 +23,24 @@ const LOW_WATER: u32 = 256 * 1024;
 const RESERVED: RTCDataChannelId = 0;
 /// The stream of the reserved channel: one that every peer has and no channel is given.
 const RESERVED_STREAM: u16 = 1_000;
+/// How many streams of closed channels are kept from being used again. Half of the streams that a browser has (1024)
+/// are ours; the others go on.
+const MAX_RETIRED: usize = 256;
+
+/// What the message that opens a channel counts for among the bytes that are to arrive; the stack does not count it.
+const OPENING: usize = 1;
 
 /// Makes the reserved channel, the first of a connection.
 pub(crate) fn reserve(pc: &mut RTCPeerConnection) -> Result<(), LinkError> {
-    let init = RTCDataChannelInit { negotiated: Some(RESERVED_STREAM), ..Default::default() };
-    let id = pc.create_data_channel("", Some(init)).map_err(LinkError::stack)?.id();
+    let id = occupy(pc, RESERVED_STREAM)?;
     debug_assert_eq!(id, RESERVED, "the stack numbers its channels from zero");
     Ok(())
+}
+
+/// Takes a stream, so that no channel is given it.
+fn occupy(pc: &mut RTCPeerConnection, stream: u16) -> Result<RTCDataChannelId, LinkError> {
+    let init = RTCDataChannelInit { negotiated: Some(stream), ..Default::default() };
+    Ok(pc.create_data_channel("", Some(init)).map_err(LinkError::stack)?.id())
 }
 
 /// What a channel is to the stack.
@@ -64,6 +75,10 @@ struct Channel {
 #[derive(Debug, Default)]
 pub(crate) struct Channels {
     by_id: BTreeMap<LinkChannelId, Channel>,
+    /// The streams of channels that we asked for.
+    streams: BTreeMap<RTCDataChannelId, u16>,
+    /// What occupies the streams of channels that closed, and these streams.
+    retired: BTreeMap<RTCDataChannelId, u16>,
     /// We opened one, so the other side must see a data section.
     used: bool,
     /// SCTP is up.
@@ -146,6 +161,7 @@ impl Link {
             error => LinkError::stack(error),
         })?;
         self.unsettled = true;
+        self.progress.sent(self.now, data.len());
         Ok(())
     }
 
@@ -192,6 +208,7 @@ impl Link {
             // link: a channel is not what it closed.
             RTCDataChannelEvent::OnClose(_) if self.has_lost_sctp() => self.enter(LinkState::Closed),
             RTCDataChannelEvent::OnClose(stack) => {
+                self.retire_stream(stack);
                 if let Some(id) = self.channel_of(stack) {
                     self.end_channel(id);
                 }
@@ -209,6 +226,26 @@ impl Link {
         }
     }
 
+    /// Tells when what is sent on the channels will never arrive.
+    pub(crate) fn watch_channels(&mut self) {
+        if self.progress.next().is_none_or(|due| due > self.now) {
+            return;
+        }
+        let mut outstanding = 0;
+        for channel in self.channels.by_id.values() {
+            let mut bytes = |stack| self.pc.data_channel(stack).map_or(0, |stack| stack.outstanding_bytes());
+            outstanding += match channel.stage {
+                Stage::Waiting { .. } => 0,
+                Stage::Opening(_) => OPENING,
+                Stage::Open(stack) => bytes(stack),
+            };
+        }
+        let connected = self.state == LinkState::Connected;
+        if self.progress.look(self.now, outstanding, connected) {
+            self.events.push_back(LinkEvent::DataStalled);
+        }
+    }
+
     /// Returns whether SCTP was up and is not any more: nobody closes the reserved channel.
     fn has_lost_sctp(&mut self) -> bool {
         let reserved = self.pc.data_channel(RESERVED).map(|channel| channel.ready_state());
@@ -223,9 +260,24 @@ impl Link {
         }
     }
 
+    /// Keeps the stream of a channel that the stack closed from being used again. A stream is free when both sides
+    /// have reset their halves of it (RFC 8831 section 6.7), but the stack takes it to be at once, and does not repeat the
+    /// reset with which it answers the other side's. Where that is lost, or an old one is repeated, a new channel
+    /// on the stream never opens or is closed.
+    fn retire_stream(&mut self, closed: RTCDataChannelId) {
+        let stream = self.channels.streams.remove(&closed).or_else(|| self.channels.retired.remove(&closed));
+        let Some(stream) = stream.filter(|_| self.channels.retired.len() < MAX_RETIRED) else { return };
+        // It fails on a closed connection alone.
+        if let Ok(stack) = occupy(&mut self.pc, stream) {
+            self.channels.retired.insert(stack, stream);
+        }
+    }
+
     /// Ends all channels that the stack knows of: its connection is gone. Those that wait go on to do so.
     pub(crate) fn end_asked_channels(&mut self) {
         self.end_channels(|channel| channel.stage.stack().is_some());
+        self.channels.streams.clear();
+        self.channels.retired.clear();
         self.channels.up = false;
     }
 
@@ -256,6 +308,10 @@ impl Link {
         let result = match self.pc.create_data_channel(label, Some(init)) {
             Ok(mut stack) => {
                 stack.set_buffered_amount_low_threshold(LOW_WATER);
+                if let Some(stream) = stack.stream_id() {
+                    self.channels.streams.insert(stack.id(), stream);
+                }
+                self.progress.sent(self.now, OPENING);
                 Ok(stack.id())
             }
             Err(error) => Err(LinkError::stack(error)),

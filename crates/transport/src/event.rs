@@ -140,4 +140,7 @@ pub enum LinkEvent {
         /// The channel.
         channel: LinkChannelId,
     },
+    /// What waits in data channels will never arrive, although there is a path: SCTP gave it up during an outage. Media is
+    /// not touched; only another connection carries data again.
+    DataStalled,
 }

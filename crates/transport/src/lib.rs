@@ -22,6 +22,7 @@ mod link;
 mod liveness;
 mod loss;
 mod negotiation;
+mod progress;
 mod stack;
 mod stats;
 mod tracks;

@@ -35,6 +35,7 @@ use crate::feedback::{Feedback, Waiting};
 use crate::handshake::{Handshake, Verdict};
 use crate::liveness::{Due, Liveness};
 use crate::negotiation::Negotiation;
+use crate::progress::Progress;
 use crate::stack;
 use crate::stats::{Counters, RoundTrips};
 use crate::tracks::{Receiver, Sender};
@@ -98,6 +99,7 @@ pub struct Link {
     pub(crate) senders: Vec<Sender>,
     pub(crate) receivers: Vec<Receiver>,
     pub(crate) channels: Channels,
+    pub(crate) progress: Progress,
     pub(crate) counters: Counters,
     pub(crate) round_trips: RoundTrips,
     transmits: VecDeque<Transmit>,
@@ -140,6 +142,7 @@ impl Link {
             senders: Vec::new(),
             receivers: Vec::new(),
             channels: Channels::default(),
+            progress: Progress::default(),
             counters: Counters::default(),
             round_trips: RoundTrips::default(),
             transmits: VecDeque::new(),
@@ -225,6 +228,7 @@ impl Link {
         }
         self.repeat_flight(false);
         self.watch_path();
+        self.watch_channels();
         self.pump();
         if self.pace.has_failed(self.now) {
             self.enter(LinkState::Failed);
@@ -245,7 +249,8 @@ impl Link {
         let handshake = [self.handshake.next(self.round_trip()), self.handshake.deadline()];
         let timeouts =
             [self.stack_timeout(), self.next_request(), self.liveness.next(), self.pace.deadline()];
-        timeouts.into_iter().chain(handshake).flatten().min()
+        let others = [self.progress.next()];
+        timeouts.into_iter().chain(handshake).chain(others).flatten().min()
     }
 
     /// Takes the next datagram to send.
@@ -331,6 +336,7 @@ impl Link {
         self.path_checks.clear();
         self.handshake = Handshake::default();
         self.association = Association::default();
+        self.progress = Progress::default();
         Ok(())
     }
 
@@ -487,6 +493,7 @@ impl Link {
             if state == LinkState::Connected {
                 self.handshake.finish();
                 self.liveness.start(self.now);
+                self.progress.path_found(self.now);
                 self.request_own_keyframes();
             }
         }

@@ -171,6 +171,56 @@ fn a_closed_channel_closes_on_both_sides() {
 }
 
 #[test]
+fn a_channel_opens_after_what_closed_another_was_lost() {
+    for (closer, loser, lost) in [(A, A, 1), (A, B, 1), (A, B, 2), (B, B, 1), (B, A, 1), (B, A, 2), (B, A, 3)]
+    {
+        let (mut pair, ids) = with_channel(Duration::from_millis(10), ChannelOptions::default());
+        let now = pair.now;
+        pair.links[A].send_channel(now, ids[A], true, b"first").unwrap();
+        pair.run(Duration::from_secs(1));
+        let mut left = lost;
+        pair.lose = Box::new(move |side, datagram| {
+            let loses = side == loser && datagram.data[0] == 23 && left > 0;
+            left -= usize::from(loses);
+            loses
+        });
+        pair.links[closer].close_channel(ids[closer]);
+        pair.run(Duration::from_secs(10));
+        let what = format!("{closer} closed, {loser} lost {lost}");
+        for side in [A, B] {
+            let closed = LinkEvent::ChannelClosed { channel: ids[side] };
+            assert_eq!(pair.count(side, |event| *event == closed), 1, "{what}");
+        }
+        let ours = pair.links[A].open_channel("again", ChannelOptions::default()).unwrap();
+        pair.run(Duration::from_secs(5));
+        assert_eq!(opened(&pair, A).last(), Some(&(ours, "again".to_owned(), false)), "{what}");
+        assert_eq!(opened(&pair, B).last().map(|(_, label, _)| label.as_str()), Some("again"), "{what}");
+        let now = pair.now;
+        pair.links[A].send_channel(now, ours, true, b"second").unwrap();
+        pair.run(Duration::from_secs(1));
+        assert_eq!(messages(&pair, B).last(), Some(&(true, b"second".to_vec())), "{what}");
+    }
+}
+
+#[test]
+fn channels_open_and_close_without_end() {
+    let (mut pair, _) = with_channel(Duration::ZERO, ChannelOptions::default());
+    for turn in 0..600 {
+        let channel = pair.links[A].open_channel("file", ChannelOptions::default()).unwrap();
+        pair.run_until(Duration::from_secs(1), |pair| {
+            opened(pair, A).last().is_some_and(|last| last.0 == channel)
+        });
+        let closer = turn % 2;
+        let theirs = opened(&pair, B).last().unwrap().0;
+        pair.links[closer].close_channel([channel, theirs][closer]);
+        let ends = [channel, theirs].map(|channel| LinkEvent::ChannelClosed { channel });
+        pair.run_until(Duration::from_secs(1), |pair| {
+            [A, B].iter().all(|&side| pair.events[side].contains(&ends[side]))
+        });
+    }
+}
+
+#[test]
 fn a_channel_that_never_opened_can_be_closed() {
     let mut pair = Pair::new(Duration::ZERO);
     let channel = pair.links[A].open_channel("chat", ChannelOptions::default()).unwrap();

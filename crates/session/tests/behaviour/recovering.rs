@@ -174,3 +174,32 @@ fn a_peer_without_the_extension_is_told_of_it_all_the_same() {
     assert!(!taken.messages(LOWER).contains(&sdk));
     assert!(taken.messages(LOWER).contains(&parlor));
 }
+
+#[test]
+fn a_link_whose_data_channels_are_stuck_is_replaced_where_the_peer_takes_another() {
+    for takes_another in [true, false] {
+        let (mut client, link) = with_camera(LOWER);
+        let describe = if takes_another { parlor_description } else { description };
+        client.message(LOWER, &describe(SdpKind::Offer, "their offer"));
+        client.link_state(link, LinkState::Connected);
+        let taken = client.link(link, LinkEvent::DataStalled);
+        let opens = taken.links.iter().any(|(_, command)| matches!(command, LinkCommand::Open { .. }));
+        assert_eq!(opens, takes_another, "{:?}", taken.links);
+    }
+}
+
+#[test]
+fn a_link_whose_data_channels_are_stuck_carries_media_until_there_is_signalling() {
+    let (mut client, link) = with_camera(LOWER);
+    client.message(LOWER, &parlor_description(SdpKind::Offer, "their offer"));
+    client.link_state(link, LinkState::Connected);
+    client.closed(1006);
+    let taken = client.link(link, LinkEvent::DataStalled);
+    assert!(taken.links.is_empty(), "{:?}", taken.links);
+    let taken = client.advance_ms(500);
+    assert!(taken.links.is_empty(), "{:?}", taken.links);
+    client.advance_ms(5_000);
+    client.welcome(ME);
+    client.ack();
+    opened(&client.presence(&[LOWER], &[]));
+}
