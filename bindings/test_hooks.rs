@@ -32,9 +32,7 @@ static DURATIONS: [Mutex<Vec<u64>>; 2] = [const { Mutex::new(Vec::new()) }; 2];
 
 /// Calls the app and keeps how long it took, from the event or frame of the facade to the app's return.
 pub(crate) fn timed<T>(told: Told, call: impl FnOnce() -> T) -> T {
-    let began = Instant::now();
-    let value = call();
-    let elapsed = u64::try_from(began.elapsed().as_nanos()).unwrap_or(u64::MAX);
+    let (value, elapsed) = elapsed(call);
     let mut durations = DURATIONS[told as usize].lock().unwrap_or_else(PoisonError::into_inner);
     if durations.len() < KEPT {
         durations.push(elapsed);
@@ -42,8 +40,18 @@ pub(crate) fn timed<T>(told: Told, call: impl FnOnce() -> T) -> T {
     value
 }
 
+/// Calls and tells for how many nanoseconds.
+fn elapsed<T>(call: impl FnOnce() -> T) -> (T, u64) {
+    let began = Instant::now();
+    let value = call();
+    (value, u64::try_from(began.elapsed().as_nanos()).unwrap_or(u64::MAX))
+}
+
+/// What `told` is for durations of nothing: what reading the clock twice adds to all the others.
+const TOLD_NOTHING: i32 = 2;
+
 /// Writes how long callbacks took, in nanoseconds, and forgets them; returns how many there were. `told` is 0 for events
-/// and 1 for decoded pictures.
+/// and 1 for decoded pictures; for 2, nothing is timed as often as there is room.
 ///
 /// # Safety
 ///
@@ -51,8 +59,12 @@ pub(crate) fn timed<T>(told: Told, call: impl FnOnce() -> T) -> T {
 // SAFETY: no other library of the process has a function of this name.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn parlor_test_durations(told: i32, nanoseconds: *mut u64, capacity: usize) -> usize {
-    let Some(kept) = usize::try_from(told).ok().and_then(|told| DURATIONS.get(told)) else { return 0 };
-    let durations = std::mem::take(&mut *kept.lock().unwrap_or_else(PoisonError::into_inner));
+    let durations = if told == TOLD_NOTHING {
+        (0..capacity).map(|_| elapsed(|| ()).1).collect()
+    } else {
+        let Some(kept) = usize::try_from(told).ok().and_then(|told| DURATIONS.get(told)) else { return 0 };
+        std::mem::take(&mut *kept.lock().unwrap_or_else(PoisonError::into_inner))
+    };
     for (index, duration) in durations.iter().take(capacity).enumerate() {
         // SAFETY: below the capacity.
         unsafe { nanoseconds.add(index).write(*duration) };

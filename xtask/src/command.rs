@@ -38,14 +38,17 @@ pub fn run_aside() {
     IS_ASIDE.store(true, Ordering::Relaxed);
 }
 
+/// Prints a line about what a task does.
+pub fn say(line: &str) {
+    if IS_ASIDE.load(Ordering::Relaxed) { eprintln!("{line}") } else { println!("{line}") }
+}
+
 /// Shows and runs a program; fails when it cannot start or does not succeed.
 pub fn run(command: &mut Command) -> Result {
     let shown = describe(command);
+    say(&format!("$ {shown}"));
     if IS_ASIDE.load(Ordering::Relaxed) {
-        eprintln!("$ {shown}");
         command.stdout(std::io::stderr());
-    } else {
-        println!("$ {shown}");
     }
     let status = command.status().map_err(|error| format!("`{shown}`: {error}"))?;
     if status.success() { Ok(()) } else { Err(format!("`{shown}` failed: {status}").into()) }

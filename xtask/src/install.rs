@@ -62,7 +62,7 @@ pub fn run(destination: &Destination) -> Result {
     command::run(&mut build)?;
     let folder = destination.folder()?;
     for file in place(&destination.profile, &folder)? {
-        println!("installed {}", folder.join(file).display());
+        command::say(&format!("installed {}", folder.join(file).display()));
     }
     Ok(())
 }

@@ -129,6 +129,10 @@ fn test_consumer(package: &Path) -> Result {
     git(&["tag", &version])?;
     let consumer = work.join("consumer");
     command::output(command::new("cp").arg("-r").arg(root().join("bindings/swift/Consumer")).arg(&consumer))?;
+    // SwiftPM takes a version that it has for one that does not change.
+    if scratch(&consumer).exists() {
+        fs::remove_dir_all(scratch(&consumer))?;
+    }
     let mut program = swift("run", &consumer, package);
     program.env("PARLOR_URL", format!("file://{}", repository.display())).env("PARLOR_VERSION", &version);
     // SwiftPM keeps a copy of each repository under its URL; this one is made anew each time.

@@ -1,8 +1,9 @@
 //! The app's context for a set of callbacks: a pointer, and a function that is told when it is no longer needed.
 
+use std::cell::RefCell;
 use std::ffi::c_void;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
-use std::thread::{self, ThreadId};
 
 /// The function that is told, exactly once, after the last callback has returned.
 pub(crate) type Destroy = Option<unsafe extern "C" fn(userdata: *mut c_void)>;
@@ -10,78 +11,81 @@ pub(crate) type Destroy = Option<unsafe extern "C" fn(userdata: *mut c_void)>;
 /// A `userdata` pointer with its `destroy`, shared by all callbacks of one registration.
 ///
 /// The library owns it from [`Userdata::adopt`] on: a registration that fails leaves it with the app.
+///
+/// A callback costs two atomic operations and takes no lock; the lock is for the end alone.
 #[derive(Debug)]
 pub(crate) struct Userdata {
     pointer: *mut c_void,
-    state: Mutex<State>,
+    /// How many callbacks are under way, `destroy` among them, and [`RETIRED`].
+    state: AtomicUsize,
+    /// Taken by whoever calls it.
+    destroy: Mutex<Destroy>,
+    /// Told when the last callback of a retired registration has returned.
     idle: Condvar,
 }
 
-#[derive(Debug, Default)]
-struct State {
-    destroy: Destroy,
-    retired: bool,
-    /// The threads that are inside a callback or inside `destroy`.
-    running: Vec<ThreadId>,
+/// Set in a state from the end of the registration on: no callback begins any more.
+const RETIRED: usize = 1 << (usize::BITS - 1);
+
+thread_local! {
+    /// The addresses of what this thread is inside a callback of, the innermost last.
+    static INSIDE: RefCell<Vec<*const Userdata>> = const { RefCell::new(Vec::new()) };
 }
 
 // SAFETY: the pointer is only handed back to the app's callbacks, which the header says run on other threads.
 unsafe impl Send for Userdata {}
-// SAFETY: as above; everything else is behind a lock.
+// SAFETY: as above; everything else is atomic or behind a lock.
 unsafe impl Sync for Userdata {}
 
 impl Userdata {
     pub(crate) fn new(pointer: *mut c_void) -> Self {
-        Self { pointer, state: Mutex::default(), idle: Condvar::new() }
+        Self { pointer, state: AtomicUsize::new(0), destroy: Mutex::default(), idle: Condvar::new() }
     }
 
     /// Makes the library the owner: from here on `destroy` will be called.
     pub(crate) fn adopt(&self, destroy: Destroy) {
-        self.lock().destroy = destroy;
+        *self.lock() = destroy;
     }
 
     /// Calls the app, unless the registration was retired.
     pub(crate) fn call(&self, callback: impl FnOnce(*mut c_void)) {
-        {
-            let mut state = self.lock();
-            if state.retired {
-                return;
-            }
-            state.running.push(thread::current().id());
+        let one_more = |state| (state & RETIRED == 0).then_some(state + 1);
+        if self.state.fetch_update(Ordering::Acquire, Ordering::Relaxed, one_more).is_ok() {
+            let _running = Running::enter(self);
+            callback(self.pointer);
         }
-        let _running = Running(self);
-        callback(self.pointer);
     }
 
     /// Ends the registration: when this returns nothing is called any more, `destroy` included.
     ///
     /// From inside one of its own callbacks it does not wait; `destroy` then follows when the last one returns.
     pub(crate) fn retire(&self) {
-        let me = thread::current().id();
-        let mut state = self.lock();
-        state.retired = true;
-        if state.running.contains(&me) {
+        self.state.fetch_or(RETIRED, Ordering::AcqRel);
+        // A thread whose own variables are gone runs no callback.
+        let is_inside = INSIDE.try_with(|inside| inside.borrow().contains(&std::ptr::from_ref(self)));
+        if is_inside.unwrap_or(false) {
             return;
         }
-        while !state.running.is_empty() {
-            state = self.idle.wait(state).unwrap_or_else(PoisonError::into_inner);
+        let mut destroy = self.lock();
+        while self.state.load(Ordering::Acquire) != RETIRED {
+            destroy = self.idle.wait(destroy).unwrap_or_else(PoisonError::into_inner);
         }
-        self.destroy(state);
+        self.destroy(destroy);
     }
 
     /// Calls `destroy` if it is still due. It counts as running meanwhile, so that others who retire wait for it
     /// and it may itself release what leads back here.
-    fn destroy(&self, mut state: MutexGuard<'_, State>) {
-        let Some(destroy) = state.destroy.take() else { return };
-        state.running.push(thread::current().id());
-        drop(state);
-        let _running = Running(self);
+    fn destroy(&self, mut destroy: MutexGuard<'_, Destroy>) {
+        let Some(due) = destroy.take() else { return };
+        self.state.fetch_add(1, Ordering::Acquire);
+        drop(destroy);
+        let _running = Running::enter(self);
         // SAFETY: the app registered the function for this pointer; it is taken once and no callback runs.
-        unsafe { destroy(self.pointer) };
+        unsafe { due(self.pointer) };
     }
 
-    fn lock(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    fn lock(&self) -> MutexGuard<'_, Destroy> {
+        self.destroy.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -91,27 +95,33 @@ impl Drop for Userdata {
     }
 }
 
-/// A call under way; ends on every path out of it.
+/// A call under way, already counted; ends on every path out of it.
 struct Running<'a>(&'a Userdata);
+
+impl<'a> Running<'a> {
+    fn enter(userdata: &'a Userdata) -> Self {
+        let _ = INSIDE.try_with(|inside| inside.borrow_mut().push(userdata));
+        Self(userdata)
+    }
+}
 
 impl Drop for Running<'_> {
     fn drop(&mut self) {
-        let me = thread::current().id();
-        let mut state = self.0.lock();
-        if let Some(index) = state.running.iter().position(|thread| *thread == me) {
-            state.running.swap_remove(index);
-        }
-        self.0.idle.notify_all();
-        if state.retired && state.running.is_empty() {
-            self.0.destroy(state);
+        let _ = INSIDE.try_with(|inside| inside.borrow_mut().pop());
+        if self.0.state.fetch_sub(1, Ordering::AcqRel) == RETIRED + 1 {
+            // Under the lock, so that nobody who retires is between looking and waiting.
+            let destroy = self.0.lock();
+            self.0.idle.notify_all();
+            self.0.destroy(destroy);
         }
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use std::sync::atomic::{AtomicU32, Ordering};
+    use std::sync::atomic::AtomicU32;
     use std::sync::mpsc;
+    use std::thread;
 
     use super::*;
 
@@ -178,7 +188,7 @@ mod tests {
                 assert_eq!(returned.load(Ordering::SeqCst), 1, "retired under a running callback");
                 assert_eq!(destroyed.load(Ordering::SeqCst), 1);
             });
-            while !userdata.lock().retired {
+            while userdata.state.load(Ordering::SeqCst) & RETIRED == 0 {
                 thread::yield_now();
             }
             finish.send(()).unwrap();

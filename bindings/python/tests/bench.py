@@ -17,7 +17,7 @@ import time
 import parlor
 from parlor import _engine
 
-WIDTH, HEIGHT, RATE = 1280, 720, 30
+WIDTH, HEIGHT, RATE = 1280, 720, 60
 EVENTS, PUSHES, KEPT, PAGE = 5_000, 300, 100_000, 4096
 TOLD_EVENT, TOLD_FRAME = 0, 1
 

@@ -75,6 +75,9 @@ def test_pictures_that_do_not_fit_are_refused() -> None:
     for size, planes in ((4, [bytes(16)]), (4, [bytes(16), bytes(4), bytes(3)]), (0, [b"", b"", b""])):
         refused = status_of(lambda: source.push_planes(PixelFormat.I420, size, size, planes))
         assert refused in (Status.INVALID_FRAME, Status.NULL_POINTER)
+    for count in (2, 4):
+        planes = [bytes(64)] * count
+        assert status_of(lambda: source.push_planes(PixelFormat.RGBA, 4, 4, planes)) is Status.INVALID_FRAME
     assert status_of(lambda: VideoFrame.packed(PixelFormat.RGBA, 4, 4, bytes(63))) is Status.INVALID_FRAME
     with pytest.raises(TypeError):
         source.push_planes(PixelFormat.RGBA, 4, 4, [np.zeros((4, 4, 4), np.float32)])

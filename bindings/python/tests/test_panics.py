@@ -73,9 +73,6 @@ def argument(kind: Any, have: dict[type, Any], config: parlor.SessionConfig) -> 
     if type(None) in typing.get_args(kind):
         return None
     info = _engine.EncodedInfo(codec=parlor.Codec.VP8, keyframe=True, timestamp_us=0, duration_us=0)
-    layout = _engine.PictureLayout(
-        format=parlor.PixelFormat.RGBA, width=2, height=2, planes=[], timestamp_us=0
-    )
     values: dict[Any, Any] = {
         int: 1,
         float: 440.0,
@@ -85,7 +82,6 @@ def argument(kind: Any, have: dict[type, Any], config: parlor.SessionConfig) -> 
         _engine.EngineConfig: _engine.EngineConfig(),
         _engine.DataChannelOptions: _engine.DataChannelOptions(),
         _engine.EncodedInfo: info,
-        _engine.PictureLayout: layout,
         _engine.SessionListener: Listener(),
         _engine.EncodedSourceObserver: Observer(),
         _engine.Codec: _engine.Codec.VP8,

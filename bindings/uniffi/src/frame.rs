@@ -10,48 +10,34 @@ use crate::error::{ParlorError, Result, failed};
 use crate::guard::guard;
 use crate::memory;
 
-/// How the pixels of a picture lie in memory.
+/// How the pixels of a picture lie in memory. The number is the same in every language.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, uniffi::Enum)]
+#[repr(i32)]
 pub enum PixelFormat {
     /// Three planes, Y then U then V, chroma halved both ways (BT.601, limited range).
-    I420,
+    I420 = 1,
     /// Two planes, Y then interleaved UV, chroma halved both ways (BT.601, limited range).
-    Nv12,
+    Nv12 = 2,
     /// One plane, four bytes a pixel: red, green, blue, alpha.
-    Rgba,
+    Rgba = 3,
 }
 
-/// One plane of a picture in memory.
-#[derive(Debug, Clone, Copy, uniffi::Record)]
-pub struct Plane {
-    /// Where the first byte of the first row lies.
-    pub address: u64,
-    /// How many bytes may be read, at least `stride * (rows - 1)` and one row.
-    pub length: u64,
-    /// Bytes from the start of one row to the start of the next.
-    pub stride: u64,
-}
+/// What a picture is, and where its pixels lie: the numbers of [`VideoFrame::layout`]. Not a record: one costs several
+/// crossings more, which is too much for what comes 30 times a second.
+type Layout = [u64; 13];
 
-/// What a picture is, and where its pixels lie.
-#[derive(Debug, Clone, uniffi::Record)]
-pub struct PictureLayout {
-    /// How the pixels lie in memory.
-    pub format: PixelFormat,
-    /// Width in pixels, 1 to 16384.
-    pub width: u32,
-    /// Height in pixels, 1 to 16384.
-    pub height: u32,
-    /// The planes, as many as the format has.
-    pub planes: Vec<Plane>,
-    /// When the picture was captured or is due, by `time_us`; handed in, 0 means now.
-    pub timestamp_us: u64,
-}
+/// Where the planes begin in a [`Layout`], and how many numbers each has.
+const PLANES: usize = 4;
+const PLANE: usize = 3;
 
 /// A picture, never changed. Its pixels stay where they are until it is released.
 ///
 /// Release each as soon as it is done with: a garbage collector sees a few bytes where megabytes hang.
 #[derive(uniffi::Object)]
-pub struct VideoFrame(Mutex<Option<Held>>);
+pub struct VideoFrame {
+    layout: Layout,
+    held: Mutex<Option<Held>>,
+}
 
 struct Held {
     frame: api::VideoFrame,
@@ -60,12 +46,12 @@ struct Held {
 
 #[uniffi::export]
 impl VideoFrame {
-    /// Copies a picture from the app's memory.
+    /// Copies a picture from the app's memory. `layout` is the address of 13 numbers of 64 bits, as `layout` answers.
     ///
     /// Errors: `InvalidFrame` when size, format or planes do not fit; `NullPointer`.
     #[uniffi::constructor]
-    pub fn copy(layout: PictureLayout) -> Result<Arc<Self>> {
-        guard(|| copy_in(&layout).map(Self::of))
+    pub fn copy(layout: u64) -> Result<Arc<Self>> {
+        guard(|| copy_in(layout).map(Self::of))
     }
 
     /// Copies a picture from bytes that hold all planes one after the other without padding. `timestamp_us` is by
@@ -88,25 +74,15 @@ impl VideoFrame {
         })
     }
 
-    /// Returns what the picture is, and where its pixels lie until it is released.
+    /// Returns the address of 13 numbers of 64 bits, which stay as long as this object: the pixel format, the width and
+    /// the height in pixels, and when the picture was captured or is due, by `time_us` (handed in, 0 means now); then for
+    /// each of three planes where its first byte lies until the picture is released, how many bytes may be read (at
+    /// least `stride * (rows - 1)` and one row), and the stride, the bytes from the start of one row to the start of the
+    /// next. Planes that the format does not have are zeros.
     ///
     /// Errors: `Closed` when it was released.
-    pub fn layout(&self) -> Result<PictureLayout> {
-        guard(|| {
-            let frame = self.picture()?;
-            let planes = frame.planes().iter().map(|plane| Plane {
-                address: memory::address(&plane.data),
-                length: plane.data.len() as u64,
-                stride: plane.stride as u64,
-            });
-            Ok::<_, ParlorError>(PictureLayout {
-                format: frame.format().into(),
-                width: frame.width(),
-                height: frame.height(),
-                planes: planes.collect(),
-                timestamp_us: frame.timestamp().as_micros(),
-            })
-        })
+    pub fn layout(&self) -> Result<u64> {
+        guard(|| self.picture().map(|_| self.layout_address()))
     }
 
     /// Returns the picture in another pixel format; in the same format the pixels are shared.
@@ -126,7 +102,7 @@ impl VideoFrame {
     /// Gives the pixels back; every later call answers `Closed`. Twice does nothing.
     pub fn release(&self) -> Result<()> {
         guard(|| {
-            drop(self.0.lock().unwrap_or_else(PoisonError::into_inner).take());
+            drop(self.held.lock().unwrap_or_else(PoisonError::into_inner).take());
             Ok::<_, ParlorError>(())
         })
     }
@@ -134,28 +110,65 @@ impl VideoFrame {
 
 impl VideoFrame {
     pub(crate) fn of(frame: api::VideoFrame) -> Arc<Self> {
-        Arc::new(Self(Mutex::new(Some(Held { frame, _counted: Live::frame() }))))
+        let layout = layout_of(&frame);
+        Arc::new(Self { layout, held: Mutex::new(Some(Held { frame, _counted: Live::frame() })) })
+    }
+
+    /// Returns where the layout lies as long as this object lives.
+    pub(crate) fn layout_address(&self) -> u64 {
+        memory::address(&self.layout)
     }
 
     pub(crate) fn picture(&self) -> Result<api::VideoFrame> {
-        let held = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let held = self.held.lock().unwrap_or_else(PoisonError::into_inner);
         let released = || failed(Status::Closed, "the picture was released");
         held.as_ref().map(|held| held.frame.clone()).ok_or_else(released)
     }
 }
 
-/// Copies a picture from the app's memory.
-pub(crate) fn copy_in(layout: &PictureLayout) -> Result<api::VideoFrame> {
-    let plane = |plane: &Plane| -> Result<api::Plane> {
-        // SAFETY: this crate's rules ask the app for readable memory.
-        let bytes = unsafe { memory::read::<u8>(plane.address, plane.length, "a plane's address") }?;
-        let stride = usize::try_from(plane.stride).unwrap_or(usize::MAX);
+fn layout_of(frame: &api::VideoFrame) -> Layout {
+    let mut layout = Layout::default();
+    layout[..PLANES].copy_from_slice(&[
+        PixelFormat::from(frame.format()) as u64,
+        frame.width().into(),
+        frame.height().into(),
+        frame.timestamp().as_micros(),
+    ]);
+    for (numbers, plane) in layout[PLANES..].chunks_exact_mut(PLANE).zip(frame.planes()) {
+        let (length, stride) = (plane.data.len() as u64, plane.stride as u64);
+        numbers.copy_from_slice(&[memory::address(&plane.data), length, stride]);
+    }
+    layout
+}
+
+/// Copies a picture from the app's memory, whose layout is at an address.
+pub(crate) fn copy_in(layout: u64) -> Result<api::VideoFrame> {
+    let count = Layout::default().len() as u64;
+    // SAFETY: this crate's rules ask the app for readable memory.
+    let layout = unsafe { memory::read::<u64>(layout, count, "layout") }?;
+    let format = pixel_format(layout[0])?;
+    let wrong_size = |_| failed(Status::InvalidFrame, "the picture's size is out of range");
+    let width = u32::try_from(layout[1]).map_err(wrong_size)?;
+    let height = u32::try_from(layout[2]).map_err(wrong_size)?;
+    let plane = |numbers: &[u64]| -> Result<api::Plane> {
+        // SAFETY: as above.
+        let bytes = unsafe { memory::read::<u8>(numbers[0], numbers[1], "a plane's address") }?;
+        let stride = usize::try_from(numbers[2]).unwrap_or(usize::MAX);
         Ok(api::Plane { data: Bytes::copy_from_slice(bytes), stride })
     };
-    let planes = layout.planes.iter().map(plane).collect::<Result<Vec<_>>>()?;
-    let (width, height) = (layout.width, layout.height);
-    api::VideoFrame::new(layout.format.into(), width, height, &planes, time(layout.timestamp_us))
+    let (used, unused) = layout[PLANES..].split_at(format.planes() * PLANE);
+    if unused.iter().any(|number| *number != 0) {
+        return Err(failed(Status::InvalidFrame, "the picture has more planes than its format"));
+    }
+    let planes = used.chunks_exact(PLANE).map(plane).collect::<Result<Vec<_>>>()?;
+    api::VideoFrame::new(format, width, height, &planes, time(layout[3]))
         .map_err(|error| api::Error::from(error).into())
+}
+
+fn pixel_format(number: u64) -> Result<api::PixelFormat> {
+    let known = [PixelFormat::I420, PixelFormat::Nv12, PixelFormat::Rgba];
+    let format = known.into_iter().find(|format| *format as u64 == number);
+    format.map(Into::into).ok_or_else(|| failed(Status::InvalidArgument, "no pixel format has this number"))
 }
 
 /// Reads a time stamp, of which 0 means now.

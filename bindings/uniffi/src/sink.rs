@@ -29,8 +29,8 @@ pub trait VideoSink: Send + Sync {
     /// Returns what the sink wants; asked once, when it is set.
     fn wants(&self) -> std::result::Result<SinkWants, CallbackError>;
 
-    /// Called for each decoded picture.
-    fn on_frame(&self, frame: Arc<VideoFrame>) -> std::result::Result<(), CallbackError>;
+    /// Called for each decoded picture, with what its `layout` would answer: one crossing instead of several.
+    fn on_frame(&self, frame: Arc<VideoFrame>, layout: u64) -> std::result::Result<(), CallbackError>;
 
     /// Called for each encoded frame, before it is decoded.
     fn on_encoded(&self, frame: Arc<EncodedFrame>) -> std::result::Result<(), CallbackError>;
@@ -67,7 +67,11 @@ impl api::VideoSink for VideoBridge {
     fn on_frame(&self, frame: &api::VideoFrame) {
         if self.wants != SinkWants::Encoded {
             jvm::attach();
-            let outcome = timed(Told::Frame, || self.sink.on_frame(VideoFrame::of(frame.clone())));
+            let outcome = timed(Told::Frame, || {
+                let frame = VideoFrame::of(frame.clone());
+                let layout = frame.layout_address();
+                self.sink.on_frame(frame, layout)
+            });
             log_thrown("on_frame", outcome);
         }
     }

@@ -8,7 +8,7 @@ use engine::api::{self, BitRate, Status};
 use crate::config::Codec;
 use crate::encoded::{self, EncodedInfo};
 use crate::error::{CallbackError, ParlorError, Result, failed, log_thrown};
-use crate::frame::{PictureLayout, VideoFrame, copy_in, time};
+use crate::frame::{VideoFrame, copy_in, time};
 use crate::guard::guard;
 use crate::{jvm, memory};
 
@@ -99,11 +99,12 @@ impl VideoSource {
         guard(|| Ok::<_, ParlorError>(self.0.push(frame.picture()?)?))
     }
 
-    /// Copies a picture from the app's memory and gives it to the encoders; otherwise as `push`.
+    /// Copies a picture from the app's memory and gives it to the encoders; otherwise as `push`. `layout` is the address
+    /// of 13 numbers of 64 bits, as `VideoFrame.layout` answers.
     ///
     /// Errors: `InvalidFrame` when size, format or planes do not fit, `NullPointer`; as `push`.
-    pub fn push_planes(&self, picture: PictureLayout) -> Result<()> {
-        guard(|| Ok::<_, ParlorError>(self.0.push(copy_in(&picture)?)?))
+    pub fn push_planes(&self, layout: u64) -> Result<()> {
+        guard(|| Ok::<_, ParlorError>(self.0.push(copy_in(layout)?)?))
     }
 
     /// Sends an encoded frame, whose bytes are copied; returns at once.

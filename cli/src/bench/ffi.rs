@@ -20,7 +20,7 @@ pub struct FfiArgs {
     #[arg(long = "program", value_parser = program, required = true)]
     programs: Vec<(String, PathBuf)>,
     /// How long each program receives pictures.
-    #[arg(long, default_value_t = 10)]
+    #[arg(long, default_value_t = 15)]
     seconds: u64,
     #[command(flatten)]
     output: OutputArgs,
@@ -59,7 +59,7 @@ fn row(language: &str, line: &str) -> Result<Value> {
     let (what, p50, p99) =
         (measured["what"].as_str(), measured["p50_us"].as_f64(), measured["p99_us"].as_f64());
     match (what, p50, p99) {
-        (Some(what @ ("event" | "frame_in" | "frame_out")), Some(p50), Some(p99)) => Ok(json!({
+        (Some(what @ ("clock" | "event" | "frame_in" | "frame_out")), Some(p50), Some(p99)) => Ok(json!({
             "what": what,
             "language": language,
             "p50_us": hundredth(p50),

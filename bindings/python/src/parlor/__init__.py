@@ -32,9 +32,7 @@ from ._engine import (
     ParlorError,
     PeerState,
     PeerStats,
-    PictureLayout,
     PixelFormat,
-    Plane,
     SessionConfig,
     SessionState,
     SinkWants,
@@ -48,6 +46,7 @@ from ._engine import (
 from ._events import Events
 from ._frames import AudioFrame, EncodedFrame, VideoFrame
 from ._log import set_log_sink
+from ._memory import PictureLayout, Plane
 from ._session import RemotePeer, Session
 from ._sources import AudioPlayout, AudioSource, Reference, VideoSource
 from ._streams import MediaStream, MediaTrack

@@ -7,7 +7,8 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, Generic, Sequence, TypeVar
 
 from . import _engine, _memory
-from ._engine import EncodedLayout, ParlorError, PictureLayout, PixelFormat, SoundLayout, Status
+from ._engine import EncodedLayout, ParlorError, PixelFormat, SoundLayout, Status
+from ._memory import PictureLayout
 
 if TYPE_CHECKING:
     import numpy as np
@@ -60,6 +61,10 @@ class _Frame(Generic[_Core]):
 class VideoFrame(_Frame[_engine.VideoFrame]):
     """A picture, never changed. Release each as soon as it is done with: it is megabytes large."""
 
+    def __init__(self, core: _engine.VideoFrame, layout: int | None = None) -> None:
+        super().__init__(core)
+        self._layout = _memory.read_layout(core.layout() if layout is None else layout)
+
     @classmethod
     def copy(
         cls,
@@ -86,14 +91,15 @@ class VideoFrame(_Frame[_engine.VideoFrame]):
 
     def layout(self) -> PictureLayout:
         """Returns what the picture is. Errors: `CLOSED` when it was released."""
-        return self._held().layout()
+        self._held()
+        return self._layout
 
     def planes(self) -> tuple[memoryview, ...]:
         """Returns the bytes of each plane, with the strides of `layout`. Errors: `CLOSED` when it was released."""
         core = self._held()
         if self._views is None:
             self._views = tuple(
-                _memory.view(core, plane.address, plane.length) for plane in core.layout().planes
+                _memory.view(core, plane.address, plane.length) for plane in self._layout.planes
             )
         return self._views
 

@@ -4,9 +4,49 @@ from __future__ import annotations
 
 import contextlib
 import ctypes
-from typing import Any, Iterator, Literal, Sequence
+from typing import Any, Iterator, Literal, NamedTuple, Sequence
 
-from ._engine import PictureLayout, PixelFormat, Plane
+from ._engine import ParlorError, PixelFormat, Status
+
+
+class Plane(NamedTuple):
+    """One plane of a picture in memory."""
+
+    address: int
+    """Where the first byte of the first row lies."""
+    length: int
+    """How many bytes may be read, at least `stride * (rows - 1)` and one row."""
+    stride: int
+    """Bytes from the start of one row to the start of the next."""
+
+
+class PictureLayout(NamedTuple):
+    """What a picture is, and where its pixels lie."""
+
+    format: PixelFormat
+    """How the pixels lie in memory."""
+    width: int
+    """Width in pixels, 1 to 16384."""
+    height: int
+    """Height in pixels, 1 to 16384."""
+    timestamp_us: int
+    """When the picture was captured or is due, by `time_us`."""
+    planes: tuple[Plane, ...]
+    """The planes, as many as the format has."""
+
+
+_MOST_PLANES = 3
+
+# A layout as it crosses: format, width, height and time, then address, length and stride of three planes.
+_Numbers = ctypes.c_uint64 * (4 + 3 * _MOST_PLANES)
+
+
+def read_layout(address: int) -> PictureLayout:
+    """Reads the layout of a picture of the engine's."""
+    format, width, height, timestamp_us, *planes = _Numbers.from_address(address)
+    places = (Plane(*planes[at : at + 3]) for at in range(0, len(planes), 3))
+    there = tuple(plane for plane in places if plane.address)
+    return PictureLayout(PixelFormat(format), width, height, timestamp_us, there)
 
 
 class _Buffer(ctypes.Structure):
@@ -68,18 +108,22 @@ def borrow_picture(
     planes: Sequence[Any],
     strides: Sequence[int] | None,
     timestamp_us: int,
-) -> Iterator[PictureLayout]:
-    """Lends planes. One of several dimensions has rows and tells their stride, a flat one has that of `strides` or rows
-    one after the other."""
+) -> Iterator[int]:
+    """Lends planes and gives the address of their layout.
+
+    A plane of several dimensions has rows and tells their stride, a flat one has that of `strides` or rows one after the
+    other.
+    """
+    if len(planes) > _MOST_PLANES:
+        raise ParlorError.Failed(Status.INVALID_FRAME, "a picture has three planes at most")
     with contextlib.ExitStack() as stack:
-        lent = []
+        lent: list[int] = []
         for index, plane in enumerate(planes):
             buffer = stack.enter_context(_borrow(plane, _STRIDES))
             given = strides[index] if strides is not None else _row_bytes(format, index, width)
-            lent.append(_plane(buffer, given))
-        yield PictureLayout(
-            format=format, width=width, height=height, planes=lent, timestamp_us=timestamp_us
-        )
+            lent.extend(_plane(buffer, given))
+        numbers = _Numbers(format.value, width, height, timestamp_us, *lent)
+        yield ctypes.addressof(numbers)
 
 
 def _plane(buffer: _Buffer, flat_stride: int) -> Plane:

@@ -42,10 +42,10 @@ class _VideoBridge(_engine.VideoSink):
     def wants(self) -> SinkWants:
         return self._wants
 
-    def on_frame(self, frame: _engine.VideoFrame) -> None:
+    def on_frame(self, frame: _engine.VideoFrame, layout: int) -> None:
         sink = self._sink()
         if sink is not None and sink.on_frame is not None:
-            sink.on_frame(VideoFrame(frame))
+            sink.on_frame(VideoFrame(frame, layout))
 
     def on_encoded(self, frame: _engine.EncodedFrame) -> None:
         sink = self._sink()

@@ -36,8 +36,9 @@ extension VideoSource {
         _ planes: [(bytes: UnsafeRawBufferPointer, stride: Int)], format: PixelFormat, width: Int, height: Int,
         timestampUs: UInt64 = 0
     ) throws {
-        let layout = try PictureLayout(planes, format: format, width: width, height: height, timestampUs: timestampUs)
-        try pushPlanes(picture: layout)
+        try withPicture(planes, format: format, width: width, height: height, timestampUs: timestampUs) {
+            try pushPlanes(layout: $0)
+        }
     }
 
     /// Sends an encoded frame, whose bytes are copied; returns at once.
@@ -57,8 +58,9 @@ extension VideoFrame {
         _ planes: [(bytes: UnsafeRawBufferPointer, stride: Int)], format: PixelFormat, width: Int, height: Int,
         timestampUs: UInt64 = 0
     ) throws -> VideoFrame {
-        let layout = try PictureLayout(planes, format: format, width: width, height: height, timestampUs: timestampUs)
-        return try copy(layout: layout)
+        try withPicture(planes, format: format, width: width, height: height, timestampUs: timestampUs) {
+            try copy(layout: $0)
+        }
     }
 }
 
@@ -106,23 +108,26 @@ extension AudioPlayout {
     }
 }
 
-extension PictureLayout {
-    init(
-        _ planes: [(bytes: UnsafeRawBufferPointer, stride: Int)], format: PixelFormat, width: Int, height: Int,
-        timestampUs: UInt64
-    ) throws {
-        guard let width = UInt32(exactly: width), let height = UInt32(exactly: height) else {
-            throw ParlorError.Failed(status: .invalidFrame, reason: "the picture's size is out of range")
-        }
-        let planes = try planes.map { plane in
-            guard let stride = UInt64(exactly: plane.stride) else {
-                throw ParlorError.Failed(status: .invalidFrame, reason: "a stride is negative")
-            }
-            let (address, length) = place(plane.bytes.baseAddress, plane.bytes.count)
-            return Plane(address: address, length: length, stride: stride)
-        }
-        self.init(format: format, width: width, height: height, planes: planes, timestampUs: timestampUs)
+/// Writes the layout of a picture of the app's, for the length of a call.
+private func withPicture<R>(
+    _ planes: [(bytes: UnsafeRawBufferPointer, stride: Int)], format: PixelFormat, width: Int, height: Int,
+    timestampUs: UInt64, _ body: (UInt64) throws -> R
+) throws -> R {
+    guard let width = UInt32(exactly: width), let height = UInt32(exactly: height),
+        planes.count <= (Numbers.count - Numbers.planes) / Numbers.plane
+    else {
+        throw ParlorError.Failed(status: .invalidFrame, reason: "the picture's size or number of planes is out of range")
     }
+    var numbers = [UInt64(format.rawValue), UInt64(width), UInt64(height), timestampUs]
+    for plane in planes {
+        guard let stride = UInt64(exactly: plane.stride) else {
+            throw ParlorError.Failed(status: .invalidFrame, reason: "a stride is negative")
+        }
+        let (address, length) = place(plane.bytes.baseAddress, plane.bytes.count)
+        numbers += [address, length, stride]
+    }
+    numbers += [UInt64](repeating: 0, count: Numbers.count - numbers.count)
+    return try numbers.withUnsafeBufferPointer { try body(place($0.baseAddress, $0.count).address) }
 }
 
 /// Tells where memory of the app's lies, as the engine wants to know it.

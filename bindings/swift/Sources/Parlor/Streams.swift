@@ -93,7 +93,7 @@ private final class VideoSinkBridge: ParlorEngine.VideoSink {
         sink.wants
     }
 
-    func onFrame(frame: VideoFrame) throws {
+    func onFrame(frame: VideoFrame, layout: UInt64) throws {
         try crossing { try sink.decoded?(frame) }
     }
 

@@ -83,6 +83,10 @@ final class BadInputTests: XCTestCase {
             assertFails(.invalidFrame) { try push([(plane, -64), (plane, 32), (plane, 32)], 64) }
             assertFails(.invalidFrame) { try push([(plane, 64), (plane, 32), (plane, 32)], -64) }
             assertFails(.invalidFrame) { try VideoFrame.copy([(plane, 64)], format: .nv12, width: 64, height: 48) }
+            for count in [2, 4] {
+                let planes = [(bytes: UnsafeRawBufferPointer, stride: Int)](repeating: (plane, 8), count: count)
+                assertFails(.invalidFrame) { try VideoFrame.copy(planes, format: .rgba, width: 2, height: 2) }
+            }
         }
         assertFails(.invalidFrame) {
             try VideoFrame.packed(format: .rgba, width: 64, height: 48, pixels: Data(bytes), timestampUs: 0)

@@ -103,8 +103,8 @@ final class Caller: Sendable {
                     try track.setVideoSink { frame in
                         widths.add(try frame.withPlanes { planes, layout in
                             XCTAssertEqual(planes.count, 3)
-                            XCTAssertGreaterThanOrEqual(planes[0].count, Int(layout.planes[0].stride) * 89 + 160)
-                            return Int(layout.width)
+                            XCTAssertGreaterThanOrEqual(planes[0].count, layout.strides[0] * 89 + 160)
+                            return layout.width
                         })
                         pictures.add()
                     }

@@ -7,7 +7,7 @@
 import Foundation
 import Parlor
 
-let (width, height, rate) = (1280, 720, UInt32(30))
+let (width, height, rate) = (1280, 720, UInt32(60))
 let (events, pushes) = (20_000, 1_000)
 let page = 4096
 

@@ -8,8 +8,6 @@ import java.util.concurrent.atomic.AtomicBoolean
 import java.util.concurrent.atomic.AtomicInteger
 import org.parlor.engine.Disposable
 import org.parlor.engine.EncodedFrame as CoreEncodedFrame
-import org.parlor.engine.PictureLayout
-import org.parlor.engine.Plane
 import org.parlor.engine.AudioFrame as CoreAudioFrame
 import org.parlor.engine.VideoFrame as CoreVideoFrame
 
@@ -55,25 +53,25 @@ public sealed class Frame(private val kind: String, private val memory: Disposab
 public class PlaneView(public val bytes: ByteBuffer, public val stride: Int)
 
 /** A picture. */
-public class VideoFrame internal constructor(internal val core: CoreVideoFrame) : Frame("picture", core) {
-    private val layout by lazy { core.layout() }
+public class VideoFrame internal constructor(internal val core: CoreVideoFrame, layout: ULong) : Frame("picture", core) {
+    private val layout = PictureLayout.at(layout)
 
     /** How the pixels lie in memory. */
     public val format: PixelFormat get() = hold { layout.format }
 
     /** Width in pixels. */
-    public val width: Int get() = hold { layout.width.toInt() }
+    public val width: Int get() = hold { layout.width }
 
     /** Height in pixels. */
-    public val height: Int get() = hold { layout.height.toInt() }
+    public val height: Int get() = hold { layout.height }
 
     /** When it was captured or is due, by [timeUs]. */
     public val timestampUs: ULong get() = hold { layout.timestampUs }
 
+    internal constructor(core: CoreVideoFrame) : this(core, core.layout())
+
     /** Looks at the pixels where they lie: read-only direct buffers, to be forgotten when [look] returns. */
-    public fun <R> withPlanes(look: (List<PlaneView>) -> R): R = hold {
-        look(layout.planes.map { PlaneView(view(it.address, it.length), it.stride.toInt()) })
-    }
+    public fun <R> withPlanes(look: (List<PlaneView>) -> R): R = hold { look(layout.planes()) }
 
     /** Returns the picture in another pixel format; in the same one the pixels are shared. */
     public fun convert(format: PixelFormat): VideoFrame = hold { VideoFrame(core.convert(format)) }
@@ -94,7 +92,7 @@ public class VideoFrame internal constructor(internal val core: CoreVideoFrame) 
             planes: List<PlaneView>,
             timestampUs: ULong = 0uL,
         ): VideoFrame =
-            withLayout(format, width, height, planes, timestampUs) { VideoFrame(CoreVideoFrame.copy(it)) }
+            PictureLayout.of(format, width, height, planes, timestampUs) { VideoFrame(CoreVideoFrame.copy(it)) }
 
         /**
          * Copies a picture from a buffer that holds all planes one after the other without padding.
@@ -149,20 +147,7 @@ public class EncodedFrame internal constructor(private val core: CoreEncodedFram
     public fun <R> withBytes(look: (ByteBuffer) -> R): R = hold { look(view(layout.address, layout.length)) }
 }
 
-/** Describes the planes of an app's picture while their buffers stay. */
-internal fun <R> withLayout(
-    format: PixelFormat,
-    width: Int,
-    height: Int,
-    planes: List<PlaneView>,
-    timestampUs: ULong,
-    use: (PictureLayout) -> R,
-): R {
-    val described = planes.map { Plane(address(it.bytes, 1), it.bytes.remaining().toULong(), it.stride.toULong()) }
-    return keeping(planes) { use(PictureLayout(format, width.toUInt(), height.toUInt(), described, timestampUs)) }
-}
-
-private fun view(address: ULong, length: ULong): ByteBuffer {
+internal fun view(address: ULong, length: ULong): ByteBuffer {
     if (length == 0uL) return ByteBuffer.allocateDirect(0)
     val bytes = Pointer(address.toLong()).getByteBuffer(0, length.toLong())
     return bytes.asReadOnlyBuffer().order(ByteOrder.nativeOrder())

@@ -98,7 +98,7 @@ public fun version(): String = org.parlor.engine.version()
 private class VideoBridge(private val sink: VideoSink) : CoreVideoSink {
     override fun wants() = sink.wants
 
-    override fun onFrame(frame: CoreVideoFrame) = sink.onFrame(VideoFrame(frame))
+    override fun onFrame(frame: CoreVideoFrame, layout: ULong) = sink.onFrame(VideoFrame(frame, layout))
 
     override fun onEncoded(frame: CoreEncodedFrame) = sink.onEncoded(EncodedFrame(frame))
 }

@@ -22,7 +22,7 @@ public fun VideoSource.pushPlanes(
     height: Int,
     planes: List<PlaneView>,
     timestampUs: ULong = 0uL,
-): Unit = withLayout(format, width, height, planes, timestampUs) { pushPlanes(it) }
+): Unit = PictureLayout.of(format, width, height, planes, timestampUs) { pushPlanes(it) }
 
 /** Sends an encoded frame, whose bytes are copied. */
 public fun VideoSource.pushEncoded(info: EncodedInfo, bytes: ByteArray): Unit =

@@ -66,6 +66,10 @@ class ErrorTest {
         assertFails(Status.INVALID_FRAME) {
             VideoFrame.copy(PixelFormat.RGBA, 16, 16, listOf(PlaneView(directBytes(10), 64)))
         }
+        for (count in listOf(2, 4)) {
+            val planes = List(count) { PlaneView(directBytes(16), 8) }
+            assertFails(Status.INVALID_FRAME) { VideoFrame.copy(PixelFormat.RGBA, 2, 2, planes) }
+        }
         assertFails(Status.MEDIA_FILE) { VideoSource.fromFile("/nowhere.ivf", FileMode.DECODE) }
     }
 

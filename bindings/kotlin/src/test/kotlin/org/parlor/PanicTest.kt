@@ -16,7 +16,6 @@ import org.parlor.engine.Credential
 import org.parlor.engine.Event
 import org.parlor.engine.NativeLibrary
 import org.parlor.engine.ParlorException.Failed
-import org.parlor.engine.PictureLayout
 
 /** What a panic behind each function of the library becomes. Looks functions up, so not for a shrunk package. */
 class PanicTest {
@@ -151,7 +150,6 @@ class PanicTest {
         DataChannelOptions::class.java -> DataChannelOptions()
         EngineConfig::class.java -> EngineConfig()
         EncodedInfo::class.java -> EncodedInfo(Codec.OPUS, true, 0uL, 0uL)
-        PictureLayout::class.java -> PictureLayout(PixelFormat.I420, 2u, 2u, listOf(), 0uL)
         SessionConfig::class.java -> SessionConfig("ws://127.0.0.1", Credential.TokenOnDemand)
         org.parlor.engine.SessionListener::class.java -> object : org.parlor.engine.SessionListener {
             override fun onEvent(event: Event) = Unit

@@ -33,10 +33,15 @@ import org.parlor.status
 
 private const val WIDTH = 1280
 private const val HEIGHT = 720
-private const val RATE = 30u
+private const val RATE = 60u
 private const val EVENTS = 20_000
 private const val PUSHES = 1_000
-private const val WARM_UP = 3_000
+
+/** Rounds of events and pushes, of which the last counts: before it the virtual machine compiles what is measured. */
+private const val ROUNDS = 3
+
+/** Received pictures before the first that counts. */
+private const val WARM_UP = 500
 
 /** How many durations the library keeps. */
 private const val KEPT = 100_000
@@ -56,9 +61,9 @@ fun main(arguments: Array<String>) {
     exitProcess(0)
 }
 
-/** Requests that fail at once, since the session is in no channel: each is one event. The first half warms up. */
+/** Requests that fail at once, since the session is in no channel: each is one event. */
 private fun measureEvents(config: SessionConfig) {
-    repeat(2) { turn ->
+    repeat(ROUNDS) {
         val done = CountDownLatch(EVENTS)
         Session(config, listener = { if (it is Event.RequestDone) done.countDown() }).use { session ->
             durations(TOLD_EVENT)
@@ -73,8 +78,8 @@ private fun measureEvents(config: SessionConfig) {
             }
             done.await()
         }
-        if (turn == 1) printRow("event", durations(TOLD_EVENT))
     }
+    printRow("event", durations(TOLD_EVENT))
 }
 
 private fun measureFramesIn() = VideoSource().use { source ->
@@ -86,12 +91,13 @@ private fun measureFramesIn() = VideoSource().use { source ->
         source.pushPlanes(PixelFormat.I420, WIDTH, HEIGHT, planes)
         return System.nanoTime() - began
     }
-    repeat(PUSHES) { push() }
+    repeat((ROUNDS - 1) * PUSHES) { push() }
     printRow("frame_in", LongArray(PUSHES) { push() })
 }
 
 private fun measureFramesOut(config: SessionConfig, seconds: Long) {
     var sum = 0
+    val warmUp = CountDownLatch(WARM_UP)
     // One byte of each page, as a program does that hands the picture on.
     val look = { frame: VideoFrame ->
         frame.use {
@@ -99,10 +105,8 @@ private fun measureFramesOut(config: SessionConfig, seconds: Long) {
                 for (plane in planes) for (at in 0 until plane.bytes.limit() step PAGE) sum += plane.bytes.get(at)
             }
         }
+        warmUp.countDown()
     }
-    // A call of some seconds has too few pictures for the virtual machine to have compiled this.
-    val pixels = ByteBuffer.allocateDirect(WIDTH * HEIGHT * 3 / 2)
-    repeat(WARM_UP) { look(VideoFrame.packed(PixelFormat.I420, WIDTH, HEIGHT, pixels)) }
     lateinit var receiving: Session
     receiving = Session(config, listener = { event ->
         if (event is Event.TrackAdded) receiving.remoteTrack(event.trackId).use { it.onPicture(look) }
@@ -115,6 +119,7 @@ private fun measureFramesOut(config: SessionConfig, seconds: Long) {
             sending.join("bench")
             receiving.join("bench")
         }
+        warmUp.await()
         durations(TOLD_FRAME)
         Thread.sleep(seconds * 1000)
         receiving.close()
