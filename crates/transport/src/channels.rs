@@ -1,6 +1,6 @@
 //! Data channels (RFC 8831, RFC 8832).
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use bytes::{Bytes, BytesMut};
 use rtc::data_channel::{RTCDataChannelId, RTCDataChannelInit, RTCDataChannelMessage, RTCDataChannelState};
@@ -77,6 +77,9 @@ pub(crate) struct Channels {
     by_id: BTreeMap<LinkChannelId, Channel>,
     /// The streams of channels that we asked for.
     streams: BTreeMap<RTCDataChannelId, u16>,
+    /// Channels that were closed before they were open, and are as soon as they are: what answers a reset while
+    /// something of the other side's is under way makes the stack lose what came with that.
+    unwanted: BTreeSet<RTCDataChannelId>,
     /// What occupies the streams of channels that closed, and these streams.
     retired: BTreeMap<RTCDataChannelId, u16>,
     /// We opened one, so the other side must see a data section.
@@ -182,17 +185,23 @@ impl Link {
         if self.closed {
             return;
         }
-        if let Some(entry) = self.channels.by_id.get(&channel) {
-            let open = matches!(entry.stage, Stage::Open(_));
-            if let Some(mut stack) = entry.stage.stack().and_then(|stack| self.pc.data_channel(stack)) {
-                // It can only fail on a channel that is gone, whose end was told.
-                let _ = stack.close();
-            }
-            if !open {
+        match self.channels.by_id.get(&channel).map(|entry| &entry.stage) {
+            Some(&Stage::Open(stack)) => self.close_in_stack(stack),
+            Some(&Stage::Opening(stack)) => {
+                self.channels.unwanted.insert(stack);
                 self.end_channel(channel);
             }
+            Some(Stage::Waiting { .. }) => self.end_channel(channel),
+            None => {}
         }
         self.pump();
+    }
+
+    fn close_in_stack(&mut self, stack: RTCDataChannelId) {
+        if let Some(mut stack) = self.pc.data_channel(stack) {
+            // It can only fail on a channel that is gone, whose end was told.
+            let _ = stack.close();
+        }
     }
 
     /// Returns whether a data section is needed.
@@ -209,6 +218,7 @@ impl Link {
             RTCDataChannelEvent::OnClose(_) if self.has_lost_sctp() => self.enter(LinkState::Closed),
             RTCDataChannelEvent::OnClose(stack) => {
                 self.retire_stream(stack);
+                self.channels.unwanted.remove(&stack);
                 if let Some(id) = self.channel_of(stack) {
                     self.end_channel(id);
                 }
@@ -277,6 +287,7 @@ impl Link {
     pub(crate) fn end_asked_channels(&mut self) {
         self.end_channels(|channel| channel.stage.stack().is_some());
         self.channels.streams.clear();
+        self.channels.unwanted.clear();
         self.channels.retired.clear();
         self.channels.up = false;
     }
@@ -351,6 +362,10 @@ impl Link {
         }
         if stack == RESERVED {
             self.channels_up();
+            return;
+        }
+        if self.channels.unwanted.remove(&stack) {
+            self.close_in_stack(stack);
             return;
         }
         let label = handle.label().to_owned();

@@ -316,12 +316,18 @@ impl Stage {
     /// Pairs that have something for each other are connected.
     fn find_unconnected(&self, peer: usize, others: &[usize], problems: &mut Vec<String>) {
         for &other in others {
-            let sends = |peer| self.streams.keys().any(|(owner, _)| *owner == peer);
-            if (sends(peer) || sends(other)) && !self.world.is_connected(self.nodes[peer], self.nodes[other])
-            {
+            let talks = self.has_channel(peer, other) || self.has_channel(other, peer);
+            let is_used = self.sends(peer) || self.sends(other) || talks;
+            if is_used && !self.world.is_connected(self.nodes[peer], self.nodes[other]) {
                 problems.push(format!("{} is not connected to {}", PEERS[peer], PEERS[other]));
             }
         }
+    }
+
+    /// Returns whether one has an open data channel to the other.
+    fn has_channel(&self, one: usize, other: usize) -> bool {
+        let channels = self.world.channels(self.nodes[one]);
+        channels.into_iter().any(|(to, ..)| self.world.owner(to) == Some(self.nodes[other]))
     }
 
     fn expected_tracks(&self, others: &[usize]) -> Vec<(Option<NodeId>, String, MediaKind)> {
