@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::{IpAddr, SocketAddr};
+use std::time::Duration;
 
 use protocol::peer::{IceCandidate, SdpKind};
 use session::{LinkCommand, LinkEvent, LinkState};
@@ -29,11 +30,15 @@ pub(crate) struct NodeLink {
     open: BTreeSet<LinkChannelId>,
 }
 
+/// How long a restart may wait for its answer. Then the session has given it up, although the link waits on, and takes
+/// what the other side offers, which may have got it at last.
+const ANSWER_TIME: Duration = Duration::from_secs(15);
+
 /// The offers of a link, as far as they show who gave way to whom.
 #[derive(Debug, Default)]
 pub(crate) struct Offers {
-    /// Our offer that waits for its answer.
-    pub(crate) open: Option<String>,
+    /// Our offer that waits for its answer, and since when.
+    pub(crate) open: Option<(String, Time)>,
     /// Our offer that was given up last, and the one that it was given up for.
     pub(crate) yielded: Option<(String, String)>,
 }
@@ -128,13 +133,14 @@ impl NodeLink {
             }
             LinkCommand::CreateOffer { negotiation, ice_restart } => {
                 let outcome = self.link.create_offer(now, ice_restart);
-                self.offers.open = outcome.as_ref().ok().cloned();
+                self.offers.open = outcome.as_ref().ok().map(|offer| (offer.clone(), now));
                 Some(described(negotiation, SdpKind::Offer, outcome))
             }
             LinkCommand::AcceptOffer { negotiation, sdp } => {
                 let outcome = self.link.accept_offer(now, &sdp);
                 // Whether or not it can be answered, ours is rolled back.
-                if let Some(ours) = self.offers.open.take() {
+                let open = self.offers.open.take();
+                if let Some((ours, _)) = open.filter(|(_, since)| now - *since < ANSWER_TIME) {
                     self.offers.yielded = Some((ours, sdp));
                 }
                 Some(described(negotiation, SdpKind::Answer, outcome))
