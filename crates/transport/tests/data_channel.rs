@@ -221,6 +221,19 @@ fn channels_open_and_close_without_end() {
 }
 
 #[test]
+fn a_channel_that_is_closed_while_it_opens_ends_on_both_sides() {
+    let (mut pair, _) = with_channel(Duration::from_millis(10), ChannelOptions::default());
+    let channel = pair.links[A].open_channel("brief", ChannelOptions::default()).unwrap();
+    pair.links[A].close_channel(channel);
+    pair.run(Duration::from_millis(200));
+    assert_eq!(pair.count(A, |event| *event == LinkEvent::ChannelClosed { channel }), 1);
+    assert!(opened(&pair, A).iter().all(|(_, label, _)| label == "chat"), "it was closed before");
+    let (theirs, label, _) = opened(&pair, B).pop().unwrap();
+    assert_eq!(label, "brief");
+    assert_eq!(pair.count(B, |event| *event == LinkEvent::ChannelClosed { channel: theirs }), 1);
+}
+
+#[test]
 fn a_channel_that_never_opened_can_be_closed() {
     let mut pair = Pair::new(Duration::ZERO);
     let channel = pair.links[A].open_channel("chat", ChannelOptions::default()).unwrap();
